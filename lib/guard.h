@@ -1,0 +1,20 @@
+/* guard: a bug in one handler costs one request and not those beside it.
+ *
+ * A thread that crashes (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) inside guard_call comes back
+ * from it with the signal's number. Its own state is lost and must not be used again; other threads
+ * go on. Outside of guard_call such a signal ends the program as always. */
+#ifndef LIB_GUARD_H
+#define LIB_GUARD_H
+
+/* Installs the signal handlers, once per process. */
+void guard_init(void);
+
+/* Gives the calling thread a stack for signals, so that an overflown stack is survived too;
+ * guard_thread_stop gives it back. */
+void guard_thread_start(void);
+void guard_thread_stop(void);
+
+/* Calls run(argument). Returns 0, or the number of the signal that ended it. */
+int guard_call(void (*run)(void *argument), void *argument);
+
+#endif

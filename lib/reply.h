@@ -1,0 +1,56 @@
+/* reply: one reply as a handler fills it.
+ *
+ * Usual: set header fields, give the whole body, return the status; the request loop sends it with
+ * Content-Length and leaves out the body for HEAD. Streaming: set header fields, reply_start,
+ * reply_write as often as needed, return the status. The request loop adds X-Request-ID to every
+ * reply. */
+#ifndef LIB_REPLY_H
+#define LIB_REPLY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "buf.h"
+#include "str.h"
+
+struct request;
+
+struct reply {
+    struct request *request;
+    struct buf fields; /* header fields, "Name: value\r\n" each */
+    struct str body;   /* the whole body; must live in the request's arena or longer */
+    bool is_started;   /* reply_start was called */
+    bool is_broken;    /* set by reply_break: the client must see that the reply is not whole */
+    uint64_t sent;     /* bytes of the body that were sent */
+};
+
+/* Adds a header field. CR, LF and NUL in name or value end the value there: nothing can be smuggled
+ * in. */
+void reply_field(struct reply *reply, const char *name, struct str value);
+
+/* A JSON body: sets Content-Type and body. Returns `status`, so that handlers end with it. */
+int reply_json(struct reply *reply, int status, struct str body);
+
+/* {"error":"..."} or, with a message, {"error":"...","message":"..."}. Returns `status`. */
+int reply_error(struct reply *reply, int status, const char *error, const char *message);
+
+/* 405 with Allow; `allow` as in struct route_match. */
+int reply_method_not_allowed(struct reply *reply, unsigned allow);
+
+/* Sends status and header fields now; no field can be added afterwards. False where the client has
+ * gone. */
+bool reply_start(struct reply *reply, int status);
+
+/* Sends a part of the body (nothing for HEAD). False where the client has gone. It may be kept
+ * until the buffer is full or reply_flush is called. */
+bool reply_write(struct reply *reply, const char *bytes, size_t len);
+
+/* Sends what is kept. */
+bool reply_flush(struct reply *reply);
+
+/* After reply_start: cut the connection at the end, so that nobody takes the reply for whole. */
+void reply_break(struct reply *reply);
+
+/* "Not Found" for 404; "" where the status has no name. */
+const char *reply_reason(int status);
+
+#endif

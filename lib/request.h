@@ -1,0 +1,50 @@
+/* request: one request as a handler sees it.
+ *
+ * Everything in it belongs to the request loop and is valid until the handler returns. */
+#ifndef LIB_REQUEST_H
+#define LIB_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "arena.h"
+#include "buf.h"
+#include "str.h"
+
+#define REQUEST_ID_MAX 64
+
+struct connection; /* the transport behind it: FastCGI or plain CGI; private to serve.c */
+
+struct request {
+    struct arena *arena;
+    const char *id;     /* X-Request-ID: the client's where it is sane, else made here */
+    const char *method; /* as sent: methods are case-sensitive, RFC 9110 section 9.1 */
+    bool is_head;
+    struct str target;   /* path and query byte for byte as the client sent them */
+    struct str path;     /* up to the '?', raw */
+    struct str query;    /* behind the '?', raw; empty where there is none */
+    bool has_query;      /* tells "/a?" from "/a" */
+    char **variables;    /* CGI variables (RFC 3875), "NAME=value", ends with NULL */
+    int64_t body_length; /* Content-Length; 0 where there is no body */
+    struct connection *connection;
+    void *thread;   /* what this thread's thread_start returned, see serve.h */
+    void *context;  /* the program's own, see serve.h */
+    struct buf log; /* what a handler adds here stands at the end of the request's log line */
+};
+
+/* A CGI variable such as "REMOTE_ADDR", or NULL. */
+const char *request_variable(const struct request *request, const char *name);
+
+/* A header field such as "If-None-Match" (letter case ignored), or NULL. */
+const char *request_header(const struct request *request, const char *name);
+
+enum { REQUEST_BODY_CUT = -1 };
+
+/* Reads up to `size` bytes of the body. Returns how many, 0 at its end, REQUEST_BODY_CUT where the
+ * client went away before the end. Blocks until something is there. */
+ssize_t request_read(struct request *request, void *bytes, size_t size);
+
+/* Is `id` fit to be passed on: 1 to REQUEST_ID_MAX of letters, digits, '.', '_', '-'. */
+bool request_id_is_sane(const char *id);
+
+#endif

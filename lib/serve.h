@@ -1,0 +1,35 @@
+/* serve: the request loop that every responder runs, under FastCGI or as plain CGI.
+ *
+ * The only file that sees <fcgiapp.h>. See docs/ARCHITECTURE.md, "The way of a request through a
+ * responder". */
+#ifndef LIB_SERVE_H
+#define LIB_SERVE_H
+
+#include <stdint.h>
+#include "reply.h"
+#include "request.h"
+
+struct responder {
+    const char *name; /* "fcgi-users": stands in every log line */
+
+    /* Answers one request: fills the reply, returns its HTTP status. Called from many threads at
+     * once. */
+    int (*handle)(struct request *request, struct reply *reply);
+
+    /* What one thread keeps between requests, such as a database connection; both may be NULL.
+     * thread_start returns it (NULL: it could not be had, the request is answered 503) and is
+     * called before the thread's first request. */
+    void *(*thread_start)(void *context);
+    void (*thread_stop)(void *thread);
+
+    void *context; /* the program's own, handed to the functions above through request->context */
+    unsigned threads_max; /* requests at the same time; more wait in the listening socket */
+    int64_t body_max;     /* bytes; a longer body is answered 413 */
+};
+
+/* Serves until SIGTERM or SIGINT (FastCGI), or one request (plain CGI, where fd 0 is no listening
+ * socket). Returns the program's exit status: 0 after an orderly end, 1 where it could not start,
+ * 70 where a handler crashed. */
+int serve(const struct responder *responder);
+
+#endif
