@@ -2,7 +2,7 @@
 
 BUILD    ?= build
 CFLAGS   ?= -O2 -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD) -pthread -fno-omit-frame-pointer \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -pthread -fno-omit-frame-pointer \
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
              -Wformat=2 -Wvla $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
@@ -16,7 +16,7 @@ FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
 all: $(PROGRAMS:%=$(BUILD)/%)
 
 # Every folder's objects but main.o go to an archive, so that unit tests link what they test.
-objects = $(patsubst %.c,$(BUILD)/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
 
 define archive
 $(BUILD)/$(1).a: $(call objects,$(1))
@@ -25,21 +25,23 @@ $(BUILD)/$(1).a: $(call objects,$(1))
 endef
 $(foreach folder,lib $(PROGRAMS),$(eval $(call archive,$(folder))))
 
-$(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/%/main.o $(BUILD)/%.a $(BUILD)/lib.a
+$(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/%/main.o $(BUILD)/%.a $(BUILD)/lib.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(UNITS): $(BUILD)/%: $(BUILD)/%.o $(ARCHIVES)
+$(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
+	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/fcgi-gateway.a $(BUILD)/lib.a $(LIBS) -lcmocka -ljansson
 
-$(FIXTURES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/lib.a
+$(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib.a
+	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # An SQL file as a C string literal, to be included: services carry their schema with them.
-$(BUILD)/%.sql.inc: %.sql
+$(BUILD)/obj/%.sql.inc: %.sql
 	@mkdir -p $(@D)
 	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
