@@ -32,7 +32,7 @@ $(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/fcgi-gateway.a $(BUILD)/lib.a $(LIBS) -lcmocka -ljansson
 
-$(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib.a
+$(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,test/fixtures/lib) $(BUILD)/lib.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
