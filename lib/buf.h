@@ -20,7 +20,8 @@ void buf_add(struct buf *buf, const char *bytes, size_t len);
 void buf_str(struct buf *buf, struct str text);
 void buf_text(struct buf *buf, const char *text);
 void buf_char(struct buf *buf, char c);
-void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_printf(struct buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3), nonnull(2)));
 void buf_int(struct buf *buf, long long number);
 
 /* What was written so far; valid until the next addition. */

@@ -15,6 +15,12 @@ size_t text_char(struct str text, unsigned *code_point);
 
 bool text_is_utf8(struct str text);
 
+/* Writes a valid code point as UTF-8 to `out` (room for 4 bytes); returns how many bytes it took. */
+size_t text_put(char *out, unsigned code_point);
+
+/* What a hex digit stands for, 0-15, or -1 where `c` is none. */
+int text_hex(char c);
+
 /* Appends `text` in lower case: two texts that differ in letter case only become equal. */
 void text_fold(struct buf *out, struct str text);
 
