@@ -7,9 +7,6 @@
 #include "json.h"
 #include "text.h"
 
-#define QUOTED(number) #number
-#define IN_TEXT(number) QUOTED(number)
-
 struct reader {
     const char *begin, *at, *end;
     struct arena *arena;
@@ -280,7 +277,7 @@ static bool read_name(struct reader *reader)
 static bool open_container(struct reader *reader, enum json_type type)
 {
     if (reader->depth == JSON_DEPTH_MAX) {
-        return fail(reader, reader->at, "nested deeper than " IN_TEXT(JSON_DEPTH_MAX) " levels");
+        return fail(reader, reader->at, "nested deeper than " STR_NUMBER(JSON_DEPTH_MAX) " levels");
     }
     add_node(reader, type, reader->at++);
     reader->open[reader->depth++] = reader->count - 1;

@@ -20,11 +20,6 @@ static struct str inside_quotes(const struct json *json, uint32_t node)
     return (struct str){ raw.at + 1, raw.len - 2 };
 }
 
-static bool has_escapes(struct str inside)
-{
-    return inside.len > 0 && memchr(inside.at, '\\', inside.len) != NULL;
-}
-
 /* The value of four hex digits, which were found valid when they were read. */
 static unsigned hex4(const char *at)
 {
@@ -100,7 +95,7 @@ struct str json_string(const struct json *json, uint32_t node, struct arena *are
     struct str string = rest;
     char *bytes;
 
-    if (has_escapes(rest)) {
+    if (str_has(rest, '\\')) {
         bytes = arena_alloc(arena, rest.len); /* every escape is longer than what it stands for */
         string = (struct str){ bytes, 0 };
         while (rest.len > 0) {
@@ -119,7 +114,7 @@ static bool is_named(const struct json *json, uint32_t node, struct str name)
     if (rest.len < name.len) {
         return false; /* escapes make it longer, never shorter */
     }
-    if (!has_escapes(rest)) {
+    if (!str_has(rest, '\\')) {
         return str_eq(rest, name);
     }
     while (rest.len > 0) {

@@ -14,6 +14,10 @@ struct str {
     size_t len;
 };
 
+/* A number's constant inside a literal: "at most " STR_NUMBER(LINES_MAX) " lines". */
+#define STR_NUMBER(constant) STR_NUMBER_(constant)
+#define STR_NUMBER_(number) #number
+
 #define STR(literal) ((struct str){ (literal), sizeof(literal) - 1 })
 
 static inline struct str str_of(const char *text)
@@ -35,6 +39,25 @@ static inline bool str_is(struct str a, const char *text)
 static inline bool str_is_nocase(struct str a, const char *text)
 {
     return a.len == strlen(text) && strncasecmp(a.at, text, a.len) == 0;
+}
+
+static inline bool str_has(struct str text, char c)
+{
+    return text.len > 0 && memchr(text.at, c, text.len) != NULL;
+}
+
+/* Takes off the front of `rest` what stands before `separator` (all of it where there is none), and
+ * the separator with it. */
+static inline struct str str_take(struct str *rest, char separator)
+{
+    const char *end = rest->len > 0 ? memchr(rest->at, separator, rest->len) : NULL;
+    struct str piece = { rest->at, end ? (size_t)(end - rest->at) : rest->len };
+
+    if (rest->len > 0) {
+        rest->at += piece.len + (end ? 1 : 0);
+        rest->len -= piece.len + (end ? 1 : 0);
+    }
+    return piece;
 }
 
 #endif

@@ -32,15 +32,10 @@ static ptrdiff_t decode_into(char *to, struct str text, bool plus_is_space)
     return end - to;
 }
 
-static bool contains(struct str text, char c)
-{
-    return text.len > 0 && memchr(text.at, c, text.len) != NULL;
-}
-
 static bool decode(struct str text, bool plus_is_space, struct arena *arena, struct str *out)
 {
     *out = text;
-    if (contains(text, '%') || (plus_is_space && contains(text, '+'))) {
+    if (str_has(text, '%') || (plus_is_space && str_has(text, '+'))) {
         char *bytes = arena_alloc(arena, text.len);
         ptrdiff_t len = decode_into(bytes, text, plus_is_space);
 
@@ -49,7 +44,7 @@ static bool decode(struct str text, bool plus_is_space, struct arena *arena, str
         }
         *out = (struct str){ bytes, (size_t)len };
     }
-    return !contains(*out, '\0') && text_is_utf8(*out);
+    return !str_has(*out, '\0') && text_is_utf8(*out);
 }
 
 bool uri_decode(struct str text, struct arena *arena, struct str *out)
@@ -84,26 +79,12 @@ void uri_encode(struct buf *out, struct str text)
     out->len += (size_t)(to - start);
 }
 
-/* Takes off the front of `rest` what stands before `separator`, and the separator with it. */
-static struct str take_until(struct str *rest, char separator)
-{
-    const char *end = rest->len > 0 ? memchr(rest->at, separator, rest->len) : NULL;
-    struct str piece = { rest->at, end ? (size_t)(end - rest->at) : rest->len };
-    size_t taken = piece.len + (end ? 1 : 0);
-
-    if (taken > 0) {
-        rest->at += taken;
-        rest->len -= taken;
-    }
-    return piece;
-}
-
 enum uri_parameter uri_parameter(
     struct str query, const char *name, struct arena *arena, struct str *value)
 {
     while (query.len > 0) {
-        struct str pair = take_until(&query, '&');
-        struct str raw_name = take_until(&pair, '=');
+        struct str pair = str_take(&query, '&');
+        struct str raw_name = str_take(&pair, '=');
         struct str decoded;
 
         /* A name that cannot be decoded is nobody's name. */
