@@ -1,0 +1,273 @@
+/* config: the configuration file as structs.
+ *
+ * Says which keys there are, and what each of them means. All mistakes are found in one pass; a
+ * file with one is not used at all. `--check` and a start run this same code.
+ */
+#include "config.h"
+#include <errno.h>
+#include <stdlib.h>
+#include "lib/buf.h"
+#include "plan.h"
+
+/* No sensible file is longer; guards against a path to something else. */
+#define FILE_MAX (16 * 1024 * 1024)
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static void read_name(struct settings *settings, uint32_t node, void *target)
+{
+    setting_text(settings, node, &((struct config *)target)->name);
+}
+
+/* --- upstreams --- */
+
+/* "http://host:port" or "unix:path". */
+static void set_server(
+    struct settings *settings, uint32_t node, struct upstream *upstream, struct str text)
+{
+    const char *server = arena_copy(settings->arena, text.at, text.len);
+    if (strncmp(server, "unix:", 5) == 0 && server[5]) {
+        upstream->socket_path = server + 5;
+        upstream->url = "http://localhost/";
+        return;
+    }
+    const char *scheme_end = strstr(server, "://");
+    bool is_http = strncmp(server, "http://", 7) == 0 || strncmp(server, "https://", 8) == 0;
+    const char *host = scheme_end ? scheme_end + 3 : server;
+    size_t host_len = strcspn(host, "/");
+    bool has_path = host[host_len] && host[host_len + 1];
+    if (!is_http || host_len == 0 || strcspn(host, " ?#@{}") < host_len || has_path) {
+        setting_mistake(settings, node,
+            "'%s' is no server (write \"http://host:port\" or \"unix:path\")", server);
+        return;
+    }
+    upstream->url = server;
+}
+
+static void read_servers(struct settings *settings, uint32_t node, void *target)
+{
+    const struct json_node *list = &settings->json.nodes[node];
+    struct str text;
+    if (list->type != JSON_ARRAY || list->count != 1)
+        setting_mistake(settings, node, "'servers' is an array of one server");
+    else if (setting_text(settings, node + 1, &text))
+        set_server(settings, node + 1, target, text);
+}
+
+static void read_timeout(struct settings *settings, uint32_t node, void *target)
+{
+    setting_duration(settings, node, &((struct upstream *)target)->timeout_ms);
+}
+
+static void read_title(struct settings *settings, uint32_t node, void *target)
+{
+    setting_text(settings, node, &((struct upstream *)target)->title);
+}
+
+static void read_health_path(struct settings *settings, uint32_t node, void *target)
+{
+    struct str text;
+    if (!setting_text(settings, node, &text))
+        return;
+    if (text.len == 0 || *text.at != '/')
+        setting_mistake(settings, node, "a path starts with '/'");
+    ((struct upstream *)target)->health_path = arena_copy(settings->arena, text.at, text.len);
+}
+
+static void read_health_timeout(struct settings *settings, uint32_t node, void *target)
+{
+    setting_duration(settings, node, &((struct upstream *)target)->health_timeout_ms);
+}
+
+static void read_health_name(struct settings *settings, uint32_t node, void *target)
+{
+    setting_text(settings, node, &((struct upstream *)target)->health_name);
+}
+
+static void read_health(struct settings *settings, uint32_t node, void *target)
+{
+    static const struct setting known[] = {
+        { "path", false, read_health_path },
+        { "timeout", false, read_health_timeout },
+        { "name", false, read_health_name },
+    };
+    setting_object(settings, node, known, COUNT(known), target);
+}
+
+static void read_upstream(struct settings *settings, uint32_t name, uint32_t value, void *target)
+{
+    static const struct setting known[] = {
+        { "servers", true, read_servers },
+        { "timeout", false, read_timeout },
+        { "title", false, read_title },
+        { "health", false, read_health },
+    };
+    struct config *config = target;
+    struct upstream *upstream = &config->upstreams[config->upstream_count++];
+    struct str text = json_string(&settings->json, name, settings->arena);
+    *upstream = (struct upstream){
+        .name = text,
+        .title = text,
+        .timeout_ms = 5000,
+        .health_path = "/health",
+        .health_timeout_ms = 2000,
+        .health_name = text,
+    };
+    if (text.len == 0 ||
+        strcspn(arena_copy(settings->arena, text.at, text.len), " :/{}") < text.len)
+        setting_mistake(
+            settings, name, "an upstream's name is one word without ' ', ':', '/', '{'");
+    setting_object(settings, value, known, COUNT(known), upstream);
+}
+
+static void read_upstreams(struct settings *settings, uint32_t node, void *target)
+{
+    struct config *config = target;
+    size_t count = settings->json.nodes[node].count;
+    config->upstreams = arena_zero(settings->arena, count * sizeof *config->upstreams);
+    setting_each(settings, node, read_upstream, config);
+}
+
+/* --- errors, limits --- */
+
+static void read_unreachable(struct settings *settings, uint32_t node, void *target)
+{
+    setting_int(settings, node, 400, 599, &((struct error_statuses *)target)->unreachable);
+}
+
+static void read_timeout_status(struct settings *settings, uint32_t node, void *target)
+{
+    setting_int(settings, node, 400, 599, &((struct error_statuses *)target)->timeout);
+}
+
+static void read_broken(struct settings *settings, uint32_t node, void *target)
+{
+    setting_int(settings, node, 400, 599, &((struct error_statuses *)target)->broken);
+}
+
+static void read_errors(struct settings *settings, uint32_t node, void *target)
+{
+    static const struct setting known[] = {
+        { "unreachable", false, read_unreachable },
+        { "timeout", false, read_timeout_status },
+        { "broken", false, read_broken },
+    };
+    setting_object(settings, node, known, COUNT(known), &((struct config *)target)->errors);
+}
+
+static void read_body_max(struct settings *settings, uint32_t node, void *target)
+{
+    setting_size(settings, node, &((struct config *)target)->body_max);
+}
+
+static void read_limits(struct settings *settings, uint32_t node, void *target)
+{
+    static const struct setting known[] = { { "body", false, read_body_max } };
+    setting_object(settings, node, known, COUNT(known), target);
+}
+
+/* --- routes --- */
+
+static void read_route(struct settings *settings, uint32_t name, uint32_t value, void *target)
+{
+    struct config *config = target;
+    struct route *route = &config->routes[config->route_count++];
+    route->line = json_string(&settings->json, name, settings->arena);
+    route->at = settings->json.nodes[name].start;
+    const char *error;
+    void *other;
+    switch (router_add(config->router, route->line, route, &error, &other)) {
+    case ROUTE_ADDED:
+        break;
+    case ROUTE_SYNTAX:
+        setting_mistake(settings, name, "%s", error);
+        break;
+    case ROUTE_OVERLAP: {
+        struct route *earlier = other;
+        unsigned line, column;
+        json_position(settings->json.text, earlier->at, &line, &column);
+        setting_mistake(settings, name, "this matches the same requests as '%.*s' in line %u",
+            (int)earlier->line.len, earlier->line.at, line);
+    }
+    }
+    plan_read(settings, value, config, route);
+}
+
+/* Upstreams must be known first, wherever they stand in the file: see config_read. */
+static void read_routes(struct settings *settings, uint32_t node, void *target)
+{
+    struct config *config = target;
+    config->router = router_new(settings->arena);
+    size_t count = settings->json.nodes[node].count;
+    config->routes = arena_zero(settings->arena, count * sizeof *config->routes);
+    setting_each(settings, node, read_route, config);
+}
+
+static void skip(struct settings *settings, uint32_t node, void *target)
+{
+    (void)settings, (void)node, (void)target;
+}
+
+static void read_all(struct settings *settings, struct config *config)
+{
+    static const struct setting known[] = {
+        { "name", false, read_name },
+        { "upstreams", false, read_upstreams },
+        { "errors", false, read_errors },
+        { "limits", false, read_limits },
+        { "routes", true, skip },
+    };
+    if (!setting_object(settings, 0, known, COUNT(known), config))
+        return;
+    uint32_t routes = json_member(&settings->json, 0, STR("routes"));
+    if (routes != JSON_NONE)
+        read_routes(settings, routes, config);
+}
+
+/* The whole file, or an empty str with errno set. */
+static struct str read_file(const char *file, struct arena *arena)
+{
+    struct str text = { NULL, 0 };
+    FILE *in = fopen(file, "re");
+    if (!in)
+        return text;
+    struct buf contents;
+    buf_init(&contents, arena);
+    size_t got;
+    do {
+        got = fread(buf_room(&contents, 65536), 1, 65536, in);
+        contents.len += got;
+    } while (got > 0 && contents.len < FILE_MAX);
+    if (!ferror(in))
+        text = (struct str){ buf_as_text(&contents), contents.len };
+    int error = errno;
+    fclose(in);
+    errno = error;
+    return text;
+}
+
+struct config *config_read(const char *file, struct arena *arena, FILE *out)
+{
+    struct str text = read_file(file, arena);
+    if (!text.at) {
+        fprintf(out, "%s: cannot be read: %s\n", file, strerror(errno));
+        return NULL;
+    }
+    struct mistakes mistakes;
+    mistakes_init(&mistakes, arena, file, text);
+    struct config *config = arena_zero(arena, sizeof *config);
+    *config = (struct config){
+        .arena = arena,
+        .name = STR("gateway"),
+        .errors = { 502, 504, 502 },
+        .body_max = 1024 * 1024,
+    };
+    struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };
+    struct json_error error;
+    if (json_read(&settings.json, text, arena, &error))
+        read_all(&settings, config);
+    else
+        mistake_add(&mistakes, error.at, "%s", error.what);
+    mistakes_print(&mistakes, out);
+    return mistakes.count ? NULL : config;
+}

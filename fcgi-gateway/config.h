@@ -1,0 +1,62 @@
+/* config: the configuration file as structs, compiled so that a request has nothing left to parse.
+ */
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include <stdio.h>
+#include "lib/arena.h"
+#include "lib/route.h"
+#include "reference.h"
+#include "template.h"
+#include "upstream.h"
+
+/* One call of a composed route. */
+struct call_plan {
+    struct str name;
+    const struct upstream *upstream;
+    const char *method;
+    const struct template_text *target;
+    uint32_t after; /* a bit for every call whose reply this one needs */
+};
+
+enum route_kind {
+    ROUTE_PASS,    /* one call, streamed */
+    ROUTE_COMPOSE, /* calls, if any, and a reply from a template */
+    ROUTE_HEALTH,
+};
+
+struct route {
+    struct str line; /* "GET /users/{id:int}" */
+    size_t at;       /* its byte in the file */
+    enum route_kind kind;
+    const struct upstream *upstream; /* of ROUTE_PASS */
+    struct call_plan *calls;
+    unsigned call_count;
+    int status;                     /* of the reply when all calls succeed */
+    const struct template *reply;   /* of ROUTE_COMPOSE */
+    const struct template *failure; /* NULL: the gateway's own error body */
+    uint32_t failure_needs;         /* a bit for every call that `failure` shows */
+};
+
+/* Statuses for what goes wrong with a call. */
+struct error_statuses {
+    int unreachable, timeout, broken;
+};
+
+struct config {
+    struct arena *arena; /* owner of all of it */
+    struct str name;     /* what the gateway calls itself */
+    struct upstream *upstreams;
+    unsigned upstream_count;
+    struct error_statuses errors;
+    int64_t body_max; /* bytes of a request's body */
+    struct router *router;
+    struct route *routes;
+    unsigned route_count;
+};
+
+/* Reads the file. Returns NULL where it cannot be used, after writing every mistake to `out`, one
+ * line each. In `arena`. */
+struct config *config_read(const char *file, struct arena *arena, FILE *out);
+
+#endif

@@ -1,0 +1,42 @@
+/* gateway: the way of a request, step by step: match the route, answer.
+ *
+ * What comes before (accept, limits, request id) and after (reply, log) is lib/serve's. A policy is
+ * one module and one line here.
+ */
+#include "gateway.h"
+#include "compose.h"
+#include "config.h"
+#include "health.h"
+#include "pass.h"
+
+static int answer(struct request *request, struct reply *reply, const struct config *config,
+    const struct route_match *match)
+{
+    const struct route *route = match->target;
+    switch (route->kind) {
+    case ROUTE_PASS:
+        return pass_through(request, reply, config, route);
+    case ROUTE_COMPOSE:
+        return compose(request, reply, config, route, match);
+    case ROUTE_HEALTH:
+        return health(request, reply, config);
+    }
+    return reply_error(reply, 500, "Internal error", NULL);
+}
+
+int gateway_handle(struct request *request, struct reply *reply)
+{
+    const struct config *config = request->context;
+    struct route_match match;
+    switch (router_find(config->router, request->method, request->path, request->arena, &match)) {
+    case ROUTE_FOUND:
+        return answer(request, reply, config, &match);
+    case ROUTE_NO_METHOD:
+        return reply_method_not_allowed(reply, match.allow);
+    case ROUTE_BAD_PATH:
+        return reply_error(reply, 400, "Bad request", "The path is not a valid one");
+    case ROUTE_NO_PATH:
+        break;
+    }
+    return reply_error(reply, 404, "Not found", "No route has this path");
+}

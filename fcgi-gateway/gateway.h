@@ -1,0 +1,12 @@
+/* gateway: the way of a request, step by step. */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include "lib/reply.h"
+#include "lib/request.h"
+
+/* Answers one request; request->context is the struct config, request->thread the struct caller.
+ * Returns the status. */
+int gateway_handle(struct request *request, struct reply *reply);
+
+#endif

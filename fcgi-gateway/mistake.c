@@ -1,0 +1,116 @@
+/* mistake: collects what is wrong with a configuration file and tells it in one go.
+ *
+ * All mistakes are found in one pass, so nobody has to mend and start again for each. Knows places
+ * and texts; does not know what a configuration is.
+ */
+#include "mistake.h"
+#include <stdarg.h>
+#include <stdlib.h>
+#include "lib/buf.h"
+#include "lib/json.h"
+
+/* Longer words are compared by their first letters only: a bound for edit_distance's rows. */
+#define WORD_MAX 48
+
+void mistakes_init(
+    struct mistakes *mistakes, struct arena *arena, const char *file, struct str text)
+{
+    *mistakes = (struct mistakes){ .arena = arena, .file = file, .text = text };
+}
+
+static const char *format_text(struct arena *arena, const char *format, va_list values)
+{
+    va_list again;
+    va_copy(again, values);
+    int len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = arena_alloc(arena, len + 1);
+    vsnprintf(text, len + 1, format, values);
+    return text;
+}
+
+void mistake_add(struct mistakes *mistakes, size_t at, const char *format, ...)
+{
+    if (mistakes->count == mistakes->cap) {
+        unsigned cap = mistakes->cap ? mistakes->cap * 2 : 8;
+        struct mistake *list = arena_alloc(mistakes->arena, cap * sizeof *list);
+        if (mistakes->count)
+            memcpy(list, mistakes->list, mistakes->count * sizeof *list);
+        mistakes->list = list;
+        mistakes->cap = cap;
+    }
+    va_list values;
+    va_start(values, format);
+    const char *what = format_text(mistakes->arena, format, values);
+    va_end(values);
+    mistakes->list[mistakes->count++] = (struct mistake){ at, what };
+}
+
+static unsigned smallest(unsigned a, unsigned b, unsigned c)
+{
+    unsigned least = a < b ? a : b;
+    return least < c ? least : c;
+}
+
+/* How many letters must be changed, added or removed to make one word of the other. */
+static unsigned edit_distance(struct str a, struct str b)
+{
+    unsigned row[WORD_MAX + 1];
+    for (unsigned j = 0; j <= b.len; j++)
+        row[j] = j;
+    for (unsigned i = 1; i <= a.len; i++) {
+        unsigned diagonal = row[0];
+        row[0] = i;
+        for (unsigned j = 1; j <= b.len; j++) {
+            unsigned above = row[j];
+            unsigned change = diagonal + (a.at[i - 1] != b.at[j - 1]);
+            row[j] = smallest(change, above + 1, row[j - 1] + 1);
+            diagonal = above;
+        }
+    }
+    return row[b.len];
+}
+
+static struct str cut(struct str word)
+{
+    return (struct str){ word.at, word.len < WORD_MAX ? word.len : WORD_MAX };
+}
+
+const char *mistake_suggestion(
+    struct arena *arena, struct str word, const char *const *known, unsigned known_count)
+{
+    const char *nearest = NULL;
+    unsigned least = word.len / 3 + 1; /* a third of the letters may be wrong, and one more */
+    for (unsigned i = 0; i < known_count; i++) {
+        if (!known[i])
+            continue;
+        unsigned distance = edit_distance(cut(word), cut(str_of(known[i])));
+        if (distance <= least && (!nearest || distance < least)) {
+            least = distance;
+            nearest = known[i];
+        }
+    }
+    if (!nearest)
+        return "";
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, " (did you mean '%s'?)", nearest);
+    return buf_as_text(&text);
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct mistake *x = a, *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+void mistakes_print(struct mistakes *mistakes, FILE *out)
+{
+    if (mistakes->count)
+        qsort(mistakes->list, mistakes->count, sizeof *mistakes->list, by_place);
+    for (unsigned i = 0; i < mistakes->count; i++) {
+        unsigned line, column;
+        json_position(mistakes->text, mistakes->list[i].at, &line, &column);
+        fprintf(out, "%s:%u:%u: %s\n", mistakes->file, line, column, mistakes->list[i].what);
+    }
+}

@@ -1,0 +1,68 @@
+/* pass: answers a request by one call, streamed both ways.
+ *
+ * Path and query reach the service as the client sent them. Knows nothing of what is inside the
+ * bodies.
+ */
+#include "pass.h"
+#include "failure.h"
+#include "forward.h"
+
+static ssize_t read_body(struct call *call, void *bytes, size_t size)
+{
+    struct reply *reply = call->context;
+    return request_read(reply->request, bytes, size);
+}
+
+static bool start_reply(struct call *call)
+{
+    struct reply *reply = call->context;
+    forward_reply(call, reply, true);
+    return reply_start(reply, call->status);
+}
+
+/* What came is sent on at once: the next piece may be long in coming. */
+static bool write_body(struct call *call, const char *bytes, size_t len)
+{
+    struct reply *reply = call->context;
+    return reply_write(reply, bytes, len) && reply_flush(reply);
+}
+
+/* These methods have a body even when it is empty: Content-Length: 0 is sent (RFC 9110 8.6). */
+static bool has_body(const struct request *request)
+{
+    return request->body_length > 0 || strcmp(request->method, "POST") == 0 ||
+           strcmp(request->method, "PUT") == 0 || strcmp(request->method, "PATCH") == 0;
+}
+
+static int finish(struct reply *reply, const struct call *call, const struct config *config)
+{
+    if (call->outcome == CALL_OK)
+        return call->status;
+    struct error_values error = failure_of(call, &config->errors);
+    if (!reply->is_started)
+        return failure_reply(reply, &error);
+    reply_break(reply);
+    return call->status;
+}
+
+int pass_through(struct request *request, struct reply *reply, const struct config *config,
+    const struct route *route)
+{
+    struct call call = {
+        .upstream = route->upstream,
+        .method = request->method,
+        .target = arena_copy(request->arena, request->target.at, request->target.len),
+        .fields = forward_request(request, config->name),
+        .timeout_ms = route->upstream->timeout_ms,
+        .arena = request->arena,
+        .read = has_body(request) ? read_body : NULL,
+        .body_length = request->body_length,
+        .head = start_reply,
+        .write = write_body,
+        .context = reply,
+    };
+    caller_start(request->thread, &call);
+    caller_next(request->thread);
+    failure_log_call(request, route->upstream->name, &call);
+    return finish(reply, &call, config);
+}

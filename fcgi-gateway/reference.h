@@ -1,0 +1,78 @@
+/* reference: {a.b.c}, the same everywhere: parsed when the file is read, looked up per request.
+ *
+ * The first word is a path parameter, `query`, `header`, `error` (in a failure body) or the name of
+ * a call; the rest walks into the call's JSON reply, by member name or element number. */
+#ifndef GATEWAY_REFERENCE_H
+#define GATEWAY_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "lib/request.h"
+#include "lib/route.h"
+
+#define CALLS_MAX 32 /* calls of one route: a bit each in a mask */
+
+/* What a reference may name at the place where it stands. */
+struct reference_scope {
+    struct str pattern; /* the route's "METHOD /path/{parameter}" */
+    struct str calls[CALLS_MAX];
+    unsigned call_count;
+    bool has_error; /* in a failure body: {error.title}, {error.message}, {error.status} */
+    uint32_t used;  /* out: a bit for every call that was referred to */
+};
+
+enum reference_root {
+    REFERENCE_PARAMETER,
+    REFERENCE_QUERY,
+    REFERENCE_HEADER,
+    REFERENCE_ERROR,
+    REFERENCE_CALL,
+};
+
+struct reference {
+    enum reference_root root;
+    unsigned call;    /* of REFERENCE_CALL */
+    const char *name; /* of all others */
+    const struct str *steps;
+    unsigned step_count;
+};
+
+/* One call's reply, as far as references are concerned. */
+struct call_reply {
+    bool is_there;
+    struct json json;
+};
+
+/* Why a route failed: what {error.*} gives. */
+struct error_values {
+    struct str title, message;
+    int status;
+};
+
+/* What references refer to while one request is answered. */
+struct reference_values {
+    struct request *request;
+    const struct route_match *match;
+    const struct call_reply *replies; /* in the order of the route's calls; NULL without calls */
+    const struct error_values *error; /* NULL outside of a failure */
+};
+
+/* Parses the text between the braces. Returns NULL, or what is wrong with it (in the arena). */
+const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
+    struct reference *reference);
+
+/* Is `name` a parameter of the route's pattern? */
+bool reference_is_parameter(struct str pattern, struct str name);
+
+/* Appends the value as JSON. False, with nothing appended, where it is missing. */
+bool reference_write_json(
+    const struct reference *reference, const struct reference_values *values, struct buf *out);
+
+/* Finds the value as text: strings without quotes, numbers and booleans as they stand. False where
+ * it is missing, or null, or an object or array, which have no text. */
+bool reference_text(
+    const struct reference *reference, const struct reference_values *values, struct str *text);
+
+#endif

@@ -1,0 +1,252 @@
+/* setting: reads one value of the configuration file.
+ *
+ * Durations and sizes are written as people write them, so the unit stands with the number and
+ * nobody has to know whether a bare 5 is seconds. Knows nothing of upstreams and routes.
+ */
+#include "setting.h"
+#include <errno.h>
+#include <stdlib.h>
+#include "lib/buf.h"
+
+#define DAY_MS (24 * 60 * 60 * 1000)
+
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+static bool expect(struct settings *settings, uint32_t node, enum json_type type)
+{
+    enum json_type found = settings->json.nodes[node].type;
+    if (found == type)
+        return true;
+    setting_mistake(
+        settings, node, "expected %s, not %s", json_type_name(type), json_type_name(found));
+    return false;
+}
+
+static struct str plain_string(struct settings *settings, uint32_t node)
+{
+    return json_string(&settings->json, node, settings->arena);
+}
+
+/* Did a member before this one have the same name? Files are small: a scan is enough. */
+static bool is_double(struct settings *settings, uint32_t object, uint32_t name, struct str text)
+{
+    const struct json_node *nodes = settings->json.nodes;
+    for (uint32_t other = object + 1; other < name; other = nodes[other + 1].next)
+        if (str_eq(plain_string(settings, other), text))
+            return true;
+    return false;
+}
+
+bool setting_each(struct settings *settings, uint32_t node,
+    void (*each)(struct settings *settings, uint32_t name, uint32_t value, void *target),
+    void *target)
+{
+    if (!expect(settings, node, JSON_OBJECT))
+        return false;
+    const struct json_node *nodes = settings->json.nodes;
+    for (uint32_t name = node + 1; name < nodes[node].next; name = nodes[name + 1].next) {
+        struct str text = plain_string(settings, name);
+        if (is_double(settings, node, name, text))
+            setting_mistake(settings, name, "'%.*s' stands here twice", (int)text.len, text.at);
+        else
+            each(settings, name, name + 1, target);
+    }
+    return true;
+}
+
+struct object_reading {
+    const struct setting *known;
+    unsigned known_count;
+    uint64_t seen; /* a bit for every known member */
+    void *target;
+};
+
+static void unknown_member(
+    struct settings *settings, uint32_t name, const struct object_reading *reading)
+{
+    const char *names[64] = { NULL };
+    for (unsigned i = 0; i < reading->known_count; i++)
+        names[i] = (reading->seen >> i & 1) ? NULL : reading->known[i].name;
+    struct str text = plain_string(settings, name);
+    setting_mistake(settings, name, "unknown key '%.*s'%s", (int)text.len, text.at,
+        mistake_suggestion(settings->arena, text, names, reading->known_count));
+}
+
+static void read_member(struct settings *settings, uint32_t name, uint32_t value, void *target)
+{
+    struct object_reading *reading = target;
+    struct str text = plain_string(settings, name);
+    for (unsigned i = 0; i < reading->known_count; i++)
+        if (str_is(text, reading->known[i].name)) {
+            reading->seen |= (uint64_t)1 << i;
+            reading->known[i].read(settings, value, reading->target);
+            return;
+        }
+    unknown_member(settings, name, reading);
+}
+
+bool setting_object(struct settings *settings, uint32_t node, const struct setting *known,
+    unsigned known_count, void *target)
+{
+    struct object_reading reading = { known, known_count, 0, target };
+    if (!setting_each(settings, node, read_member, &reading))
+        return false;
+    for (unsigned i = 0; i < known_count; i++)
+        if (known[i].is_required && !(reading.seen >> i & 1))
+            setting_mistake(settings, node, "'%s' is missing here", known[i].name);
+    return true;
+}
+
+/* Appends text from the environment; braces doubled where references may stand. */
+static void add_value(struct buf *out, struct str value, bool doubled)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        buf_char(out, value.at[i]);
+        if (doubled && value.at[i] == '{')
+            buf_char(out, '{');
+    }
+}
+
+/* Replaces one "${NAME:-default}", whose inside is `inside`. */
+static bool add_variable(
+    struct settings *settings, uint32_t node, struct buf *out, struct str inside, bool doubled)
+{
+    const char *mark = memmem(inside.at, inside.len, ":-", 2);
+    size_t name_len = mark ? (size_t)(mark - inside.at) : inside.len;
+    const char *name = arena_copy(settings->arena, inside.at, name_len);
+    const char *value = getenv(name);
+    if (value && (*value || !mark)) {
+        add_value(out, str_of(value), doubled);
+        return true;
+    }
+    if (mark) {
+        buf_add(out, mark + 2, inside.len - name_len - 2);
+        return true;
+    }
+    setting_mistake(settings, node,
+        "the environment has no variable '%s' (give a default: ${%s:-value})", name, name);
+    return false;
+}
+
+static bool expand(struct settings *settings, uint32_t node, struct str *text, bool doubled)
+{
+    if (!expect(settings, node, JSON_STRING))
+        return false;
+    struct str raw = plain_string(settings, node);
+    if (!memmem(raw.at, raw.len, "${", 2)) {
+        *text = raw;
+        return true;
+    }
+    struct buf out;
+    buf_init(&out, settings->arena);
+    bool is_good = true;
+    for (size_t i = 0; i < raw.len;) {
+        if (raw.at[i] != '$' || i + 1 == raw.len || raw.at[i + 1] != '{') {
+            buf_char(&out, raw.at[i++]);
+            continue;
+        }
+        const char *end = memchr(raw.at + i, '}', raw.len - i);
+        if (!end) {
+            setting_mistake(settings, node, "'${' without '}'");
+            return false;
+        }
+        struct str inside = { raw.at + i + 2, (size_t)(end - raw.at) - i - 2 };
+        is_good &= add_variable(settings, node, &out, inside, doubled);
+        i = end + 1 - raw.at;
+    }
+    *text = buf_as_str(&out);
+    return is_good;
+}
+
+bool setting_text(struct settings *settings, uint32_t node, struct str *text)
+{
+    return expand(settings, node, text, false);
+}
+
+bool setting_template_text(struct settings *settings, uint32_t node, struct str *text)
+{
+    return expand(settings, node, text, true);
+}
+
+/* "5s" against units: the number times the unit's factor, or -1. */
+static int64_t measure(const char *text, const struct unit *units, unsigned unit_count)
+{
+    if (*text < '0' || *text > '9')
+        return -1;
+    char *unit;
+    errno = 0;
+    long long number = strtoll(text, &unit, 10);
+    for (unsigned i = 0; i < unit_count && !errno; i++)
+        if (strcmp(unit, units[i].name) == 0 && number <= INT64_MAX / units[i].factor)
+            return number * units[i].factor;
+    return -1;
+}
+
+bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms)
+{
+    static const struct unit units[] = {
+        { "ms", 1 },
+        { "s", 1000 },
+        { "min", 60 * 1000 },
+        { "h", 60 * 60 * 1000 },
+    };
+    struct str text;
+    if (settings->json.nodes[node].type == JSON_NUMBER) {
+        struct str raw = json_raw(&settings->json, node);
+        setting_mistake(settings, node, "a duration has a unit: \"%.*ss\" or \"%.*sms\"",
+            (int)raw.len, raw.at, (int)raw.len, raw.at);
+        return false;
+    }
+    if (!setting_text(settings, node, &text))
+        return false;
+    const char *written = arena_copy(settings->arena, text.at, text.len);
+    int64_t duration = measure(written, units, sizeof units / sizeof *units);
+    if (duration < 1 || duration > DAY_MS) {
+        setting_mistake(settings, node,
+            "'%s' is no duration from 1ms to 24h (write \"5s\", \"120ms\", \"2min\")", written);
+        return false;
+    }
+    *duration_ms = (int)duration;
+    return true;
+}
+
+bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes)
+{
+    static const struct unit units[] = {
+        { "B", 1 },
+        { "KiB", 1024 },
+        { "MiB", 1024 * 1024 },
+        { "GiB", 1024 * 1024 * 1024 },
+    };
+    struct str text;
+    if (!setting_text(settings, node, &text))
+        return false;
+    const char *written = arena_copy(settings->arena, text.at, text.len);
+    int64_t size = measure(written, units, sizeof units / sizeof *units);
+    if (size < 0) {
+        setting_mistake(settings, node,
+            "'%s' is no size (write \"512B\", \"64KiB\", \"10MiB\", \"1GiB\")", written);
+        return false;
+    }
+    *bytes = size;
+    return true;
+}
+
+bool setting_int(struct settings *settings, uint32_t node, int least, int most, int *number)
+{
+    if (!expect(settings, node, JSON_NUMBER))
+        return false;
+    struct str raw = json_raw(&settings->json, node);
+    char *end;
+    long value = strtol(arena_copy(settings->arena, raw.at, raw.len), &end, 10);
+    if (*end || value < least || value > most) {
+        setting_mistake(settings, node, "%.*s is no whole number from %d to %d", (int)raw.len,
+            raw.at, least, most);
+        return false;
+    }
+    *number = (int)value;
+    return true;
+}

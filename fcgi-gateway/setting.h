@@ -1,0 +1,58 @@
+/* setting: reads one value of the configuration file: a text, a duration, a size, an object's
+ * members. What is wrong is noted with its place, and reading goes on.
+ *
+ * Every function returns whether the value could be read; where not, the target keeps its value. */
+#ifndef GATEWAY_SETTING_H
+#define GATEWAY_SETTING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "lib/json.h"
+#include "mistake.h"
+
+struct settings {
+    struct json json;
+    struct arena *arena; /* owner of everything that is read */
+    struct mistakes *mistakes;
+    void *config; /* what is being filled: the readers' business */
+};
+
+/* One member that an object may have. */
+struct setting {
+    const char *name;
+    bool is_required;
+    void (*read)(struct settings *settings, uint32_t value, void *target);
+};
+
+/* Reads the members of the object at `node` into `target`, each by its `read`. Unknown members,
+ * members that stand twice and missing ones are mistakes. */
+bool setting_object(struct settings *settings, uint32_t node, const struct setting *known,
+    unsigned known_count, void *target);
+
+/* Calls `each` for every member of an object with names of the file's own choosing, such as
+ * "upstreams". A name that stands twice is a mistake. */
+bool setting_each(struct settings *settings, uint32_t node,
+    void (*each)(struct settings *settings, uint32_t name, uint32_t value, void *target),
+    void *target);
+
+/* A string, with ${NAME} and ${NAME:-default} replaced from the environment. */
+bool setting_text(struct settings *settings, uint32_t node, struct str *text);
+
+/* The same for a string that may have references: braces that come from the environment are
+ * doubled, so that they are not taken for references. */
+bool setting_template_text(struct settings *settings, uint32_t node, struct str *text);
+
+/* "5s", "120ms", "2min", "1h": milliseconds, at least 1, at most a day. */
+bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms);
+
+/* "512B", "64KiB", "10MiB", "1GiB": bytes. */
+bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes);
+
+/* A whole number from `least` to `most`. */
+bool setting_int(struct settings *settings, uint32_t node, int least, int most, int *number);
+
+/* Notes a mistake at the start of a node. */
+#define setting_mistake(settings, node, ...)                                                       \
+    mistake_add((settings)->mistakes, (settings)->json.nodes[node].start, __VA_ARGS__)
+
+#endif

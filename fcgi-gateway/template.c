@@ -1,0 +1,260 @@
+/* template: a JSON value with references, compiled when the file is read, written per request.
+ *
+ * Parts without references become literal bytes at once, so writing a reply is copying: literals
+ * from here, slices from the services' replies.
+ */
+#include "template.h"
+#include "lib/uri.h"
+
+enum template_kind {
+    TEMPLATE_LITERAL,   /* JSON bytes that never change */
+    TEMPLATE_REFERENCE, /* a value from elsewhere */
+    TEMPLATE_STRING,    /* text with references in it */
+    TEMPLATE_ARRAY,
+    TEMPLATE_OBJECT,
+};
+
+struct template
+{
+    enum template_kind kind;
+    struct str literal;         /* TEMPLATE_LITERAL */
+    struct reference reference; /* TEMPLATE_REFERENCE */
+    struct template_text *text; /* TEMPLATE_STRING */
+    struct template **children; /* of arrays and objects */
+    struct str *names;          /* of an object's children: "\"name\":" */
+    uint32_t count;
+};
+
+struct part {
+    bool is_reference;
+    struct str literal;
+    struct reference reference;
+};
+
+struct template_text {
+    struct part *parts;
+    unsigned count;
+};
+
+/* The part that starts at *at: literal text, or a reference. */
+static bool next_part(struct settings *settings, uint32_t node, struct str text, size_t *at,
+    struct reference_scope *scope, struct part *part)
+{
+    const char *start = text.at + *at, *end = text.at + text.len;
+    if (*start != '{' || (start + 1 < end && start[1] == '{')) {
+        size_t skip = *start == '{'; /* "{{": the second brace is the literal's first byte */
+        const char *stop = memchr(start + skip + 1, '{', end - start - skip - 1);
+        *part = (struct part){ .literal = {
+                                   start + skip, (size_t)((stop ? stop : end) - start) - skip } };
+        *at = (stop ? stop : end) - text.at;
+        return true;
+    }
+    const char *close = memchr(start, '}', end - start);
+    if (!close) {
+        setting_mistake(settings, node, "'{' without '}' (write {{ for a brace)");
+        return false;
+    }
+    struct str inside = { start + 1, (size_t)(close - start) - 1 };
+    part->is_reference = true;
+    *at = close + 1 - text.at;
+    const char *wrong = reference_parse(inside, scope, settings->arena, &part->reference);
+    if (wrong)
+        setting_mistake(settings, node, "{%.*s}: %s", (int)inside.len, inside.at, wrong);
+    return !wrong;
+}
+
+struct template_text *template_text_new(
+    struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope)
+{
+    struct template_text *compiled = arena_zero(settings->arena, sizeof *compiled);
+    unsigned most = 1;
+    for (size_t i = 0; i < text.len; i++)
+        most += 2 * (text.at[i] == '{');
+    compiled->parts = arena_zero(settings->arena, most * sizeof *compiled->parts);
+    for (size_t at = 0; at < text.len;)
+        if (!next_part(settings, node, text, &at, scope, &compiled->parts[compiled->count++]))
+            break;
+    return compiled;
+}
+
+bool template_text_write_target(
+    const struct template_text *text, const struct reference_values *values, struct buf *out)
+{
+    for (unsigned i = 0; i < text->count; i++) {
+        const struct part *part = &text->parts[i];
+        struct str value;
+        if (!part->is_reference) {
+            buf_str(out, part->literal);
+            continue;
+        }
+        if (!reference_text(&part->reference, values, &value) || value.len == 0)
+            return false;
+        uri_encode(out, value);
+    }
+    return true;
+}
+
+static struct str json_of(struct arena *arena, struct str text, const char *behind)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    buf_json_string(&out, text);
+    buf_text(&out, behind);
+    return buf_as_str(&out);
+}
+
+static void compile_string(struct settings *settings, uint32_t node, struct reference_scope *scope,
+    struct template *template)
+{
+    struct str text;
+    template->kind = TEMPLATE_LITERAL;
+    template->literal = STR("\"\"");
+    if (!setting_template_text(settings, node, &text) || text.len == 0)
+        return;
+    struct template_text *compiled = template_text_new(settings, node, text, scope);
+    bool has_reference = false;
+    for (unsigned i = 0; i < compiled->count; i++)
+        has_reference |= compiled->parts[i].is_reference;
+    if (has_reference && compiled->count == 1) {
+        template->kind = TEMPLATE_REFERENCE;
+        template->reference = compiled->parts[0].reference;
+    } else if (has_reference) {
+        template->kind = TEMPLATE_STRING;
+        template->text = compiled;
+    } else {
+        struct buf plain;
+        buf_init(&plain, settings->arena);
+        for (unsigned i = 0; i < compiled->count; i++)
+            buf_str(&plain, compiled->parts[i].literal);
+        template->literal = json_of(settings->arena, buf_as_str(&plain), "");
+    }
+}
+
+/* The children of the array or object at `node`. */
+static void compile_children(struct settings *settings, uint32_t node,
+    struct reference_scope *scope, struct template *template)
+{
+    const struct json_node *nodes = settings->json.nodes;
+    bool is_object = nodes[node].type == JSON_OBJECT;
+    template->kind = is_object ? TEMPLATE_OBJECT : TEMPLATE_ARRAY;
+    template->children =
+        arena_alloc(settings->arena, nodes[node].count * sizeof *template->children);
+    template->names = arena_alloc(settings->arena, nodes[node].count * sizeof *template->names);
+    for (uint32_t child = node + 1; child < nodes[node].next; child = nodes[child].next) {
+        if (is_object) {
+            struct str name = json_string(&settings->json, child, settings->arena);
+            template->names[template->count] = json_of(settings->arena, name, ":");
+            child = nodes[child].next;
+        }
+        template->children[template->count++] = template_new(settings, child, scope);
+    }
+}
+
+static bool all_literal(const struct template *template)
+{
+    for (uint32_t i = 0; i < template->count; i++)
+        if (template->children[i]->kind != TEMPLATE_LITERAL)
+            return false;
+    return true;
+}
+
+/* Writes an array or object that has no references once and for all. */
+static void fold_literal(struct arena *arena, struct template *template)
+{
+    struct buf out;
+    buf_init(&out, arena);
+    template_write(template, NULL, &out);
+    *template = (struct template){ .kind = TEMPLATE_LITERAL, .literal = buf_as_str(&out) };
+}
+
+struct template *template_new(
+    struct settings *settings, uint32_t node, struct reference_scope *scope)
+{
+    struct template *template = arena_zero(settings->arena, sizeof *template);
+    switch (settings->json.nodes[node].type) {
+    case JSON_STRING:
+        compile_string(settings, node, scope, template);
+        break;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        compile_children(settings, node, scope, template);
+        if (all_literal(template))
+            fold_literal(settings->arena, template);
+        break;
+    default:
+        template->kind = TEMPLATE_LITERAL;
+        template->literal = json_raw(&settings->json, node);
+    }
+    return template;
+}
+
+static bool write_string(
+    const struct template_text *text, const struct reference_values *values, struct buf *out)
+{
+    struct buf plain;
+    buf_init(&plain, out->arena);
+    for (unsigned i = 0; i < text->count; i++) {
+        struct str value = text->parts[i].literal;
+        if (text->parts[i].is_reference &&
+            !reference_text(&text->parts[i].reference, values, &value))
+            return false;
+        buf_str(&plain, value);
+    }
+    buf_json_string(out, buf_as_str(&plain));
+    return true;
+}
+
+static void write_array(
+    const struct template *template, const struct reference_values *values, struct buf *out)
+{
+    buf_char(out, '[');
+    for (uint32_t i = 0; i < template->count; i++) {
+        if (i)
+            buf_char(out, ',');
+        if (!template_write(template->children[i], values, out))
+            buf_text(out, "null");
+    }
+    buf_char(out, ']');
+}
+
+static bool write_object(
+    const struct template *template, const struct reference_values *values, struct buf *out)
+{
+    size_t before = out->len;
+    uint32_t written = 0;
+    buf_char(out, '{');
+    for (uint32_t i = 0; i < template->count; i++) {
+        size_t member = out->len;
+        if (written)
+            buf_char(out, ',');
+        buf_str(out, template->names[i]);
+        if (template_write(template->children[i], values, out))
+            written++;
+        else
+            out->len = member;
+    }
+    buf_char(out, '}');
+    if (template->count && !written)
+        out->len = before;
+    return written || !template->count;
+}
+
+bool template_write(
+    const struct template *template, const struct reference_values *values, struct buf *out)
+{
+    switch (template->kind) {
+    case TEMPLATE_LITERAL:
+        buf_str(out, template->literal);
+        return true;
+    case TEMPLATE_REFERENCE:
+        return reference_write_json(&template->reference, values, out);
+    case TEMPLATE_STRING:
+        return write_string(template->text, values, out);
+    case TEMPLATE_ARRAY:
+        write_array(template, values, out);
+        return true;
+    case TEMPLATE_OBJECT:
+        return write_object(template, values, out);
+    }
+    return false;
+}

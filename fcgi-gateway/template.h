@@ -1,0 +1,33 @@
+/* template: a JSON value with references, compiled when the file is read, written per request.
+ *
+ * A string that is just one reference gives the JSON value itself; inside a longer string it gives
+ * text. A member whose reference is missing is left out, and so is an object that becomes empty
+ * through that; in an array null keeps its place. `{{` is a brace. */
+#ifndef GATEWAY_TEMPLATE_H
+#define GATEWAY_TEMPLATE_H
+
+#include "reference.h"
+#include "setting.h"
+
+struct template;
+struct template_text;
+
+/* Compiles the value at `node` of the file; mistakes are noted. Never NULL. In the settings' arena.
+ */
+struct template *template_new(
+    struct settings *settings, uint32_t node, struct reference_scope *scope);
+
+/* Appends the JSON. False, with nothing appended, where the whole value is missing. */
+bool template_write(
+    const struct template *template, const struct reference_values *values, struct buf *out);
+
+/* Compiles a text with references, such as a path; `node` is where mistakes are noted. */
+struct template_text *template_text_new(
+    struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope);
+
+/* Appends the text, with references' values percent-encoded. False where one is missing or empty: a
+ * path must not lose a segment silently. */
+bool template_text_write_target(
+    const struct template_text *text, const struct reference_values *values, struct buf *out);
+
+#endif
