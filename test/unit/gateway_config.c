@@ -1,0 +1,196 @@
+/* gateway_config: every mistake in a configuration file is told with its place; good files load. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include "fcgi-gateway/config.h"
+
+#define START "{\"upstreams\":{\"users\":{\"servers\":[\"unix:/u\"]}},\n"
+#define ROUTES START "\"routes\":{"
+
+struct check {
+    const char *file;     /* what it says */
+    const char *expected; /* lines without the file's name, or "" where it is good */
+};
+
+static const struct check checks[] = {
+    { ROUTES "\"GET /\":\"users\"}}", "" },
+    { "{\"routes\":{}}", "" },
+    { "[]", "1:1: expected object, not array\n" },
+    { "{", "1:2: the text ends inside an object\n" },
+    { "{}", "1:1: 'routes' is missing here\n" },
+    { START "\"rotes\":{},\n\"routes\":{}}",
+        "2:1: unknown key 'rotes' (did you mean 'routes'?)\n" },
+    { START "\"rotes\":{}}", "1:1: 'routes' is missing here\n"
+                             "2:1: unknown key 'rotes' (did you mean 'routes'?)\n" },
+    { START "\"routes\":{},\"routes\":{}}", "2:13: 'routes' stands here twice\n" },
+    { "{\"upstreams\":{\"u\":{}},\"routes\":{}}", "1:19: 'servers' is missing here\n" },
+    { "{\"upstreams\":{\"u\":{\"servers\":[]}},\"routes\":{}}",
+        "1:30: 'servers' is an array of one server\n" },
+    { "{\"upstreams\":{\"u\":{\"servers\":[\"http://h:1/\"]}},\"routes\":{}}", "" },
+    { "{\"upstreams\":{\"u\":{\"servers\":[\"http://h/x\"]}},\"routes\":{}}",
+        "1:31: 'http://h/x' is no server (write \"http://host:port\" or \"unix:path\")\n" },
+    { "{\"upstreams\":{\"u\":{\"servers\":[\"unix:\"]}},\"routes\":{}}",
+        "1:31: 'unix:' is no server (write \"http://host:port\" or \"unix:path\")\n" },
+    { "{\"upstreams\":{\"a b\":{\"servers\":[\"unix:x\"]}},\"routes\":{}}",
+        "1:15: an upstream's name is one word without ' ', ':', '/', '{'\n" },
+    { "{\"upstreams\":{\"u\":{\"servers\":[\"unix:x\"],\"timeout\":5}},\"routes\":{}}",
+        "1:51: a duration has a unit: \"5s\" or \"5ms\"\n" },
+    { START "\"errors\":{\"timeout\":99},\"routes\":{}}",
+        "2:21: 99 is no whole number from 400 to 599\n" },
+    { START "\"limits\":{\"body\":\"1 MB\"},\"routes\":{}}",
+        "2:18: '1 MB' is no size (write \"512B\", \"64KiB\", \"10MiB\", \"1GiB\")\n" },
+    { ROUTES "\"GET /\":\"user\"}}",
+        "2:19: there is no upstream 'user' (did you mean 'users'?)\n" },
+    { ROUTES "\"GET /\":7}}",
+        "2:19: a route is the name of an upstream, \"builtin:health\", or an object with a "
+        "'reply'\n" },
+    { ROUTES "\"GET /\":\"builtin:heath\"}}",
+        "2:19: there is no 'builtin:heath' (did you mean 'builtin:health'?)\n" },
+    { ROUTES "\"GET /{a}\":\"users\",\n\"GET /{b}\":\"users\"}}",
+        "3:1: this matches the same requests as 'GET /{a}' in line 2\n" },
+    { ROUTES "\"GET /\":{}}}", "2:19: 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{\"reply\":1,\"status\":1000}}}",
+        "2:39: 1000 is no whole number from 200 to 599\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users POST /\"},\"reply\":1}}}",
+        "2:33: a call's method is GET, not 'POST'\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET x\"},\"reply\":1}}}",
+        "2:33: a call is \"upstream GET /path\"\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"usrs GET /\"},\"reply\":1}}}",
+        "2:33: there is no upstream 'usrs' (did you mean 'users'?)\n" },
+    { ROUTES "\"GET /{id}\":{\"calls\":{\"id\":\"users GET /\"},\"reply\":1}}}",
+        "2:33: 'id' is a path parameter of this route already\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"query\":\"users GET /\"},\"reply\":1}}}",
+        "2:29: 'query' means something else in references\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET /{a.x}\"},\"reply\":1}}}",
+        "2:33: call 'a' waits for its own reply, directly or through other calls\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET /{b.x}\",\n\"b\":\"users GET /{a.x}\"},"
+             "\"reply\":1}}}",
+        "2:33: call 'a' waits for its own reply, directly or through other calls\n"
+        "3:5: call 'b' waits for its own reply, directly or through other calls\n" },
+    { ROUTES "\"GET /{id}\":{\"reply\":\"{ip}\"}}}",
+        "2:32: {ip}: 'ip' is no call and no path parameter of this route (did you mean 'id'?)\n" },
+    { ROUTES "\"GET /{id}\":{\"reply\":\"{id.x}\"}}}",
+        "2:32: {id.x}: a path parameter has no members\n" },
+    { ROUTES "\"GET /\":{\"reply\":\"{error.title}\"}}}",
+        "2:28: {error.title}: {error...} can only stand in a 'failure' body\n" },
+    { ROUTES "\"GET /\":{\"reply\":1,\"failure\":\"{error.titel}\"}}}",
+        "2:40: {error.titel}: an error has no 'titel', only title, message and status (did you "
+        "mean 'title'?)\n" },
+    { ROUTES "\"GET /\":{\"reply\":\"a {\"}}}", "2:28: '{' without '}' (write {{ for a brace)\n" },
+    { ROUTES "\"GET /\":{\"reply\":\"${CONFIG_TEST_UNSET}\"}}}",
+        "2:28: the environment has no variable 'CONFIG_TEST_UNSET' (give a default: "
+        "${CONFIG_TEST_UNSET:-value})\n" },
+    { ROUTES "\"GET /\":{\"reply\":\"${CONFIG_TEST_UNSET:-x}\"}}}", "" },
+    { ROUTES "\"POST x\":\"users\",\"GET /a\":\"nobody\"}}",
+        "2:11: the path must begin with '/', one space behind the method\n"
+        "2:37: there is no upstream 'nobody'\n" },
+};
+
+static char file_name[] = "/tmp/gateway_config.XXXXXX";
+
+static struct config *read_text(const char *text, struct arena *arena, FILE *out)
+{
+    FILE *file = fopen(file_name, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    return config_read(file_name, arena, out);
+}
+
+/* Takes the file's name off the start of every line. */
+static void strip_names(char *text)
+{
+    size_t skip = strlen(file_name) + 1;
+    char *to = text;
+    for (char *from = text; *from;) {
+        assert_memory_equal(from, file_name, skip - 1);
+        from += skip;
+        size_t len = strcspn(from, "\n") + 1;
+        memmove(to, from, len);
+        to += len;
+        from += len;
+    }
+    *to = '\0';
+}
+
+static void mistakes_are_told(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        char *said = NULL;
+        size_t said_len;
+        FILE *out = open_memstream(&said, &said_len);
+        struct arena arena;
+        arena_init(&arena);
+        struct config *config = read_text(checks[i].file, &arena, out);
+        fclose(out);
+        strip_names(said);
+        assert_string_equal(said, checks[i].expected);
+        assert_true((config != NULL) == (*checks[i].expected == '\0'));
+        arena_clear(&arena);
+        free(said);
+    }
+}
+
+static void calls_know_what_they_wait_for(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    struct config *config = read_text(ROUTES
+        "\"GET /{id}\":{\"calls\":{"
+        "\"c\":\"users GET /{a.x}/{b.y}\",\"a\":\"users GET /{id}\",\"b\":\"users GET "
+        "/{a.x}\"},\"reply\":\"{c}\",\"failure\":{\"a\":\"{a}\",\"b\":\"{b}\"}}}}",
+        &arena, stderr);
+    assert_non_null(config);
+    const struct route *route = &config->routes[0];
+    assert_int_equal(route->calls[0].after, 6);
+    assert_int_equal(route->calls[1].after, 0);
+    assert_int_equal(route->calls[2].after, 2);
+    assert_int_equal(route->failure_needs, 6);
+    arena_clear(&arena);
+}
+
+static void values_arrive(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    setenv("CONFIG_TEST_URL", "http://h:1", 1);
+    struct config *config =
+        read_text("{\"name\":\"g\",\"upstreams\":{\"u\":{\"servers\":[\"${CONFIG_TEST_URL:-x}\"],"
+                  "\"timeout\":\"2min\",\"title\":\"T\",\"health\":{\"path\":\"/h\",\"timeout\":"
+                  "\"1s\",\"name\":\"n\"}}},\"errors\":{\"unreachable\":503},\"limits\":{"
+                  "\"body\":\"2KiB\"},\"routes\":{}}",
+            &arena, stderr);
+    assert_non_null(config);
+    const struct upstream *upstream = &config->upstreams[0];
+    assert_string_equal(upstream->url, "http://h:1");
+    assert_null(upstream->socket_path);
+    assert_int_equal(upstream->timeout_ms, 120000);
+    assert_int_equal(upstream->health_timeout_ms, 1000);
+    assert_string_equal(upstream->health_path, "/h");
+    assert_true(str_is(upstream->health_name, "n"));
+    assert_true(str_is(upstream->title, "T"));
+    assert_int_equal(config->errors.unreachable, 503);
+    assert_int_equal(config->errors.timeout, 504);
+    assert_int_equal(config->body_max, 2048);
+    arena_clear(&arena);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(calls_know_what_they_wait_for),
+        cmocka_unit_test(values_arrive),
+    };
+    close(mkstemp(file_name));
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    unlink(file_name);
+    return failed;
+}

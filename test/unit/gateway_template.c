@@ -1,0 +1,137 @@
+/* gateway_template: a reply is what its template says, byte for byte. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "fcgi-gateway/template.h"
+
+static struct arena arena;
+
+/* The route and the replies that all cases share. */
+#define PATTERN "GET /{id:int}/{name}"
+static const char user[] = "{\"user\":{\"name\":\"Ana \\u00e9\",\"price\":12.50,\"id\":"
+                           "12345678901234567890123},\"list\":[1, 2,[3]],\"none\":null}";
+
+struct check {
+    const char *template, *expected; /* NULL: the whole value is missing */
+};
+
+static const struct check checks[] = {
+    { "1", "1" },
+    { "\"text\"", "\"text\"" },
+    { "{ \"a\" : [ 1 , { } , [ ] ] }", "{\"a\":[1,{},[]]}" },
+    { "\"{user}\"", user },
+    { "\"{user.user.price}\"", "12.50" },
+    { "\"{user.user.id}\"", "12345678901234567890123" },
+    { "\"{user.user.name}\"", "\"Ana \\u00e9\"" },
+    { "\"Hello {user.user.name}!\"", "\"Hello Ana é!\"" },
+    { "\"{user.list}\"", "[1, 2,[3]]" },
+    { "\"{user.list.1}\"", "2" },
+    { "\"{user.list.2.0}\"", "3" },
+    { "\"{user.none}\"", "null" },
+    { "\"{id}\"", "7" },
+    { "\"{name}\"", "\"a\\\"b\"" },
+    { "\"no {id} of {name}\"", "\"no 7 of a\\\"b\"" },
+    { "\"{query.page}\"", "\"x y\"" },
+    { "\"{header.X-Who}\"", "\"me\"" },
+    { "\"{{id}\"", "\"{id}\"" },
+    { "\"a{{b{{\"", "\"a{b{\"" },
+    { "\"{{{id}}\"", "\"{7}\"" },
+    { "\"}\"", "\"}\"" },
+    { "\"{user.list.3}\"", NULL },
+    { "\"{user.list.x}\"", NULL },
+    { "\"{user.nobody}\"", NULL },
+    { "\"{orders}\"", NULL },
+    { "\"{query.nothing}\"", NULL },
+    { "\"text {user.none}\"", NULL },
+    { "\"text {user.list}\"", NULL },
+    { "{\"a\":1,\"b\":\"{orders.x}\",\"c\":2}", "{\"a\":1,\"c\":2}" },
+    { "{\"b\":\"{orders.x}\",\"c\":2}", "{\"c\":2}" },
+    { "{\"a\":1,\"b\":{\"c\":\"{orders.x}\"}}", "{\"a\":1}" },
+    { "{\"b\":{\"c\":\"{orders.x}\"}}", NULL },
+    { "[1,\"{orders.x}\",2]", "[1,null,2]" },
+    { "{\"\\u0041\":\"{id}\"}", "{\"A\":7}" },
+    { "{\"{id}\":1}", "{\"{id}\":1}" },
+    { "\"{error.status} {error.title}\"", "\"503 down\"" },
+    { "\"{error.status}\"", "503" },
+};
+
+static struct template *compile(const char *text, struct mistakes *mistakes)
+{
+    struct settings settings = { .arena = &arena, .mistakes = mistakes };
+    struct reference_scope scope = {
+        .pattern = STR(PATTERN),
+        .calls = { STR("user"), STR("orders") },
+        .call_count = 2,
+        .has_error = true,
+    };
+    mistakes_init(mistakes, &arena, "test", str_of(text));
+    assert_true(json_read(&settings.json, str_of(text), &arena, NULL));
+    return template_new(&settings, 0, &scope);
+}
+
+static void values_are_put_in(void **state)
+{
+    (void)state;
+    char *variables[] = { "HTTP_X_WHO=me", NULL };
+    struct request request = { .arena = &arena, .query = STR("page=x+y"), .variables = variables };
+    struct route_match match = {
+        .parameters = { { STR("id"), STR("007"), true }, { STR("name"), STR("a\"b"), false } },
+        .parameter_count = 2,
+    };
+    struct call_reply replies[2] = { { .is_there = true }, { .is_there = false } };
+    assert_true(json_read(&replies[0].json, str_of(user), &arena, NULL));
+    struct error_values error = { STR("down"), STR("why"), 503 };
+    struct reference_values values = { &request, &match, replies, &error };
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        struct mistakes mistakes;
+        struct template *template = compile(checks[i].template, &mistakes);
+        assert_int_equal(mistakes.count, 0);
+        struct buf out;
+        buf_init(&out, &arena);
+        bool is_there = template_write(template, &values, &out);
+        assert_true(is_there == (checks[i].expected != NULL));
+        assert_string_equal(buf_as_text(&out), is_there ? checks[i].expected : "");
+    }
+}
+
+static void a_target_is_percent_encoded(void **state)
+{
+    (void)state;
+    struct request request = { .arena = &arena, .query = STR("q=a%2Fb%26") };
+    struct route_match match = {
+        .parameters = { { STR("id"), STR("7"), true }, { STR("name"), STR("é /?"), false } },
+        .parameter_count = 2,
+    };
+    struct reference_values values = { &request, &match, NULL, NULL };
+    struct mistakes mistakes;
+    struct settings settings = { .arena = &arena, .mistakes = &mistakes };
+    struct reference_scope scope = { .pattern = STR(PATTERN) };
+    struct buf out;
+    buf_init(&out, &arena);
+    struct template_text *text =
+        template_text_new(&settings, 0, STR("/x/{name}/{id}?q={query.q}"), &scope);
+    assert_true(template_text_write_target(text, &values, &out));
+    assert_string_equal(buf_as_text(&out), "/x/%C3%A9%20%2F%3F/7?q=a%2Fb%26");
+    text = template_text_new(&settings, 0, STR("/{query.none}"), &scope);
+    assert_false(template_text_write_target(text, &values, &out));
+}
+
+static int end(void **state)
+{
+    (void)state;
+    arena_clear(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_put_in),
+        cmocka_unit_test(a_target_is_percent_encoded),
+    };
+    arena_init(&arena);
+    return cmocka_run_group_tests(tests, NULL, end);
+}
