@@ -16,6 +16,7 @@ struct query; /* a prepared statement that belongs to it */
 struct db_schema {
     const char *const *steps;
     int step_count;
+    int application_id; /* tells this schema's files from all others (PRAGMA application_id) */
 };
 
 enum db_result {
@@ -29,28 +30,45 @@ enum db_result {
 };
 
 /* Brings the file at `path` (created where it is missing) to the newest version, all in one
- * transaction, and sets WAL. Call it once at start. False with a message for a person in `error`
- * (not cut: at most `size` bytes), also where the file is newer than the program. */
+ * transaction, and sets WAL. Call it once at start; several processes may do so at once. False with
+ * a message for a person in `error` (`size` bytes, cut where it is longer), also where the file is
+ * newer than the program or is not of this schema at all. */
 bool db_prepare(const char *path, const struct db_schema *schema, char *error, size_t size);
 
-/* Opens a connection for the calling thread; NULL with a message in `error`. */
+/* Opens a connection to a prepared file for the calling thread; NULL with a message in `error`,
+ * also where the file is missing. SQL has one function more on it: fold(text), see text_fold. */
 struct db *db_open(const char *path, char *error, size_t size);
 
 /* Closes it and all its queries; db may be NULL. */
 void db_close(struct db *db);
 
+/* Was the file deleted, moved or replaced since the connection was opened? SQLite goes on with the
+ * file that has no name any more, so what is written to it would be lost. Costs one stat(). */
+bool db_is_gone(struct db *db);
+
+/* All reads between these two see one state of the file, whatever is written meanwhile. Returns
+ * DB_DONE, or what went wrong; db_end_read is then not needed but allowed. */
+enum db_result db_begin_read(struct db *db);
+void db_end_read(struct db *db);
+
 /* The statement for `sql`, prepared at its first use on this connection and kept, ready to be
- * bound. `sql` must be a literal: it is known by its address. NULL where it cannot be prepared. */
+ * bound. `sql` is known by its address: a literal, or text that neither moves nor changes while
+ * the connection lives. NULL where it cannot be prepared. */
 struct query *db_query(struct db *db, const char *sql);
 
-/* Parameters count from 1. A text is not copied and must live until query_end. */
+/* Parameters count from 1. A text is not copied and must live until query_end. What goes wrong is
+ * reported by the next query_step; the query may be NULL. */
 void query_bind_text(struct query *query, int parameter, struct str text);
 void query_bind_int(struct query *query, int parameter, int64_t number);
 
 /* Goes to the first or next row. A NULL query gives DB_FAILED. */
 enum db_result query_step(struct query *query);
 
-/* Columns of the row count from 0; valid until the next step. */
+/* The number that `sql` (as for db_query) selects in its first row. Returns DB_ROW, or what went
+ * wrong; DB_DONE where there is no row. */
+enum db_result db_number(struct db *db, const char *sql, int64_t *number);
+
+/* Columns of the row count from 0; valid until the next step. NULL is an empty text and 0. */
 struct str query_text(struct query *query, int column);
 int64_t query_int(struct query *query, int column);
 double query_real(struct query *query, int column);
@@ -59,7 +77,7 @@ bool query_is_null(struct query *query, int column);
 /* Ends the statement's use, which frees its locks; call it after every last step. May be NULL. */
 void query_end(struct query *query);
 
-/* What went wrong last, for the log. */
+/* What went wrong last, for the log; stays until the next failure. */
 const char *db_message(const struct db *db);
 
 #endif
