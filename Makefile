@@ -1,7 +1,8 @@
 # Builds, runs and tests fcgi-gateway and Central Perk. `make help` lists what there is.
 
 BUILD    ?= build
-CFLAGS   ?= -O2 -g
+CFLAGS   ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+LDFLAGS  ?= -Wl,-z,relro,-z,now
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -pthread -fno-omit-frame-pointer \
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
              -Wformat=2 -Wvla $(CPPFLAGS) $(CFLAGS)
@@ -11,15 +12,74 @@ LIBS     = -lfcgi -lcurl -lsqlite3
 PROGRAMS = fcgi-gateway fcgi-users fcgi-orders
 ARCHIVES = $(foreach p,$(PROGRAMS),$(BUILD)/$p.a) $(BUILD)/lib.a
 UNITS    = $(patsubst %.c,$(BUILD)/%,$(wildcard test/unit/*.c))
+SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard fcgi-*/sql/*.sql))
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
+SOURCES  = $(wildcard lib/*.c fcgi-*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
 
-all: $(PROGRAMS:%=$(BUILD)/%)
+build: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/errors/made ## build the programs (the default)
+
+## To build and to run. PORT=8000 and RUN_DIR=run let several copies live side by side.
+
+run: ## install what is missing, build, start all of it here; Ctrl-C stops it
+	@.ci/packages run
+	@$(MAKE) --no-print-directory build
+	@lighttpd/control run
+
+start: ## the same in the background; returns when it answers
+	@.ci/packages run
+	@$(MAKE) --no-print-directory build
+	@lighttpd/control start
+
+stop restart status logs: ## what they say, for what was started with this RUN_DIR
+	@lighttpd/control $@
+
+deps: ## install the Debian packages that building, running, testing and lint need
+	@.ci/packages lint
+
+clean: ## remove all that was built
+	rm -rf build build-*
+
+## To test.
+
+test: ## install what is missing, build, run every test
+	@.ci/packages test
+	@$(MAKE) --no-print-directory check
+
+check: build units fixtures ## run every test with what is installed; TESTS="file..." for some
+	@BUILD=$(BUILD) test/run $(TESTS)
+
+asan: ## the whole suite with ASan and UBSan, in build-asan
+	@.ci/packages test
+	@$(MAKE) --no-print-directory check BUILD=build-asan LDFLAGS= \
+		CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+
+tsan: ## the whole suite with TSan, in build-tsan
+	@.ci/packages test
+	@$(MAKE) --no-print-directory check BUILD=build-tsan LDFLAGS= CFLAGS='-O1 -g -fsanitize=thread'
+
+lint: ## warnings of two compilers, static checks, formats, the rule of the folders
+	@.ci/packages lint
+	@.ci/lint
+
+compose: ## build and start the containers, then run the contract's calls against them
+	docker compose up --build --wait
+	test/compose.sh
+
+help: ## this list
+	@awk -F ' *## *' '/^## / { print ""; print $$2 } \
+		/^[a-z][a-z ]*:.* ## / { split($$1, t, ":"); printf "  make %-26s %s\n", t[1], $$2 }' Makefile
+
+# What follows is how.
+
+units: $(UNITS)
+fixtures: $(FIXTURES)
+objects: $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
 # Every folder's objects but main.o go to an archive, so that unit tests link what they test.
-objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
+objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(1)/*.c)))
 
 define archive
-$(BUILD)/$(1).a: $(call objects,$(1))
+$(BUILD)/$(1).a: $(call objects_of,$(1))
 	@rm -f $$@
 	$(AR) rcs $$@ $$^
 endef
@@ -32,11 +92,12 @@ $(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/fcgi-gateway.a $(BUILD)/lib.a $(LIBS) -lcmocka -ljansson
 
-$(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects,test/fixtures/lib) $(BUILD)/lib.a
+$(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects_of,test/fixtures/lib) $(BUILD)/lib.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/obj/%.o: %.c
+# The SQL must be there before what includes it is compiled first; then the .d files know.
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(SQL)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
@@ -45,9 +106,22 @@ $(BUILD)/obj/%.sql.inc: %.sql
 	@mkdir -p $(@D)
 	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
-clean:
-	rm -rf build build-*
+# Changes when the compiler or its flags do: objects of both kinds are never mixed.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo "$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)" | cmp -s - $@ || \
+		echo "$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)" >$@
 
-.PHONY: all clean
+# lighttpd's own error replies, one file for each status: see lighttpd/common.conf.
+$(BUILD)/errors/made: lighttpd/errors.txt
+	@mkdir -p $(@D)
+	awk '{ status = $$1; sub(/^[0-9]+ /, ""); file = "$(@D)/" status ".html"; \
+		printf "{\"error\":\"%s\"}", $$0 >file; close(file) }' $<
+	@touch $@
+
+FORCE:
+.PHONY: build run start stop restart status logs deps clean test check asan tsan lint compose help \
+	units fixtures objects FORCE
 .SECONDARY:
+.DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
