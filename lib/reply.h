@@ -20,6 +20,7 @@ struct reply {
     struct str body;   /* the whole body; must live in the request's arena or longer */
     bool is_started;   /* reply_start was called */
     bool is_broken;    /* set by reply_break: the client must see that the reply is not whole */
+    bool is_bodiless;  /* HEAD, 204, 304: what is written of a body is left out */
     uint64_t sent;     /* bytes of the body that were sent */
 };
 
@@ -49,6 +50,15 @@ bool reply_flush(struct reply *reply);
 
 /* After reply_start: cut the connection at the end, so that nobody takes the reply for whole. */
 void reply_break(struct reply *reply);
+
+/* For the request loop: an empty reply to `request`; and, after the handler, sending what was not
+ * sent yet. Returns the status that the client got: 500 where the handler's is none. */
+void reply_init(struct reply *reply, struct request *request);
+int reply_finish(struct reply *reply, int status);
+
+/* For the request loop, after a handler crashed: sends a whole 500 from this thread's stack alone,
+ * as nothing in the request's arena can be trusted any more. Only where nothing was sent before. */
+void reply_crash(struct reply *reply);
 
 /* "Not Found" for 404; "" where the status has no name. */
 const char *reply_reason(int status);

@@ -13,7 +13,7 @@
 
 #define REQUEST_ID_MAX 64
 
-struct connection; /* the transport behind it: FastCGI or plain CGI; private to serve.c */
+struct connection; /* the transport behind it, see connection.h; not for handlers */
 
 struct request {
     struct arena *arena;
@@ -43,6 +43,14 @@ enum { REQUEST_BODY_CUT = -1 };
 /* Reads up to `size` bytes of the body. Returns how many, 0 at its end, REQUEST_BODY_CUT where the
  * client went away before the end. Blocks until something is there. */
 ssize_t request_read(struct request *request, void *bytes, size_t size);
+
+/* For the request loop: sets everything that follows from the CGI variables, in a request that has
+ * its arena. Returns 0, or the status of a request that must not reach a handler (400, 413) with a
+ * sentence for the client in *why. No pointer is NULL afterwards, whatever came in. */
+int request_fill(struct request *request, char **variables, int64_t body_max, const char **why);
+
+/* Takes the random numbers that request ids are made of; once, before the first request_fill. */
+void request_ids_init(void);
 
 /* Is `id` fit to be passed on: 1 to REQUEST_ID_MAX of letters, digits, '.', '_', '-'. */
 bool request_id_is_sane(const char *id);

@@ -1,6 +1,6 @@
 /* serve: the request loop that every responder runs, under FastCGI or as plain CGI.
  *
- * The only file that sees <fcgiapp.h>. See docs/ARCHITECTURE.md, "The way of a request through a
+ * See docs/ARCHITECTURE.md, "The way of a request through a
  * responder". */
 #ifndef LIB_SERVE_H
 #define LIB_SERVE_H

@@ -1,0 +1,62 @@
+/* cgi: the one request of a plain CGI program (RFC 3875): environment, stdin, stdout. */
+#include "cgi.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static ssize_t read_body(struct connection *connection, void *bytes, size_t size)
+{
+    (void)connection;
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, bytes, size);
+    while (got < 0 && errno == EINTR);
+    return got;
+}
+
+static bool write_whole(const char *bytes, size_t len)
+{
+    while (len > 0) {
+        ssize_t written = write(STDOUT_FILENO, bytes, len);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        bytes += written;
+        len -= (size_t)written;
+    }
+    return true;
+}
+
+static bool flush_reply(struct connection *connection)
+{
+    struct cgi *cgi = (struct cgi *)connection;
+    size_t len = cgi->kept;
+    cgi->kept = 0;
+    return write_whole(cgi->buffer, len);
+}
+
+static bool write_reply(struct connection *connection, const char *bytes, size_t len)
+{
+    struct cgi *cgi = (struct cgi *)connection;
+    if (len > sizeof(cgi->buffer) - cgi->kept && !flush_reply(connection))
+        return false;
+    if (len > sizeof(cgi->buffer))
+        return write_whole(bytes, len);
+    memcpy(cgi->buffer + cgi->kept, bytes, len);
+    cgi->kept += len;
+    return true;
+}
+
+void cgi_open(struct cgi *cgi)
+{
+    cgi->connection =
+        (struct connection){ .read = read_body, .write = write_reply, .flush = flush_reply };
+    cgi->kept = 0;
+}
+
+bool cgi_close(struct cgi *cgi)
+{
+    return flush_reply(&cgi->connection);
+}

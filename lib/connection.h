@@ -1,0 +1,25 @@
+/* connection: where a request's body comes from and where its reply goes to.
+ *
+ * The two transports, FastCGI (fastcgi.c) and plain CGI (cgi.c), embed it as their first member;
+ * request and reply know nothing else of them. Used by one thread at a time. */
+#ifndef LIB_CONNECTION_H
+#define LIB_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct connection {
+    /* Reads 1 to `size` bytes of the body and blocks until something is there. 0 or less: nothing
+     * more comes. */
+    ssize_t (*read)(struct connection *connection, void *bytes, size_t size);
+
+    /* Takes all of `bytes`, and may keep them until flush. False where nobody is there any more. */
+    bool (*write)(struct connection *connection, const char *bytes, size_t len);
+    bool (*flush)(struct connection *connection);
+
+    int64_t body_left; /* bytes of the body that were not read yet */
+};
+
+#endif

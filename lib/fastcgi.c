@@ -1,0 +1,150 @@
+/* fastcgi: one FastCGI connection after the other, for one thread; the only file that sees libfcgi.
+ *
+ * The accepted socket is ours, the protocol is libfcgi's: FCGX_Accept_r would accept and read in
+ * one call, so that a thread could not know that it was the last idle one, and a signal that ends
+ * the wait could also tear a request that is being read. So the socket is put into
+ * FCGX_Request.ipcFd, where libfcgi expects one that it kept open from an earlier request.
+ * fcgiapp.h says not to use that field; it has been there since 1996 and nothing else in libfcgi
+ * takes a connected socket. */
+#include "fastcgi.h"
+
+#include <fcgiapp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* How long a web server may take to close its side after our end; libfcgi's own figure. */
+#define LINGER_MS 2000
+
+struct fastcgi {
+    struct connection connection; /* first: the two are cast into each other */
+    FCGX_Request request;
+};
+
+/* Where libfcgi keeps signals for itself, in a way that a program with threads cannot use. */
+static const int meddled_signals[] = { SIGPIPE, SIGUSR1, SIGTERM };
+
+bool fastcgi_init(void)
+{
+    enum { COUNT = sizeof(meddled_signals) / sizeof(meddled_signals[0]) };
+    struct sigaction ours[COUNT];
+
+    for (int i = 0; i < COUNT; i++)
+        sigaction(meddled_signals[i], NULL, &ours[i]);
+    bool is_ready = FCGX_Init() == 0;
+    for (int i = 0; i < COUNT; i++)
+        sigaction(meddled_signals[i], &ours[i], NULL);
+    return is_ready;
+}
+
+/* Waits until there is a part of the body and takes what came with it: FCGX_GetStr alone would
+ * wait for `size` bytes, which holds up a body that is to be passed on as it comes. */
+static ssize_t read_body(struct connection *connection, void *bytes, size_t size)
+{
+    FCGX_Stream *in = ((struct fastcgi *)connection)->request.in;
+    int first = FCGX_GetChar(in);
+    if (first == EOF)
+        return -1;
+
+    size_t more = (size_t)(in->stop - in->rdNext);
+    if (more > size - 1)
+        more = size - 1;
+    char *to = bytes;
+    to[0] = (char)first;
+    return 1 + FCGX_GetStr(to + 1, (int)more, in);
+}
+
+static bool write_reply(struct connection *connection, const char *bytes, size_t len)
+{
+    FCGX_Stream *out = ((struct fastcgi *)connection)->request.out;
+    const size_t part_max = 1 << 30; /* libfcgi counts in int */
+
+    while (len > 0) {
+        size_t part = len < part_max ? len : part_max;
+        if (FCGX_PutStr(bytes, (int)part, out) < 0)
+            return false;
+        bytes += part;
+        len -= part;
+    }
+    return true;
+}
+
+static bool flush_reply(struct connection *connection)
+{
+    FCGX_Stream *out = ((struct fastcgi *)connection)->request.out;
+    return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
+}
+
+struct fastcgi *fastcgi_new(void)
+{
+    struct fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
+    if (fastcgi)
+        fastcgi->connection =
+            (struct connection){ .read = read_body, .write = write_reply, .flush = flush_reply };
+    return fastcgi;
+}
+
+void fastcgi_free(struct fastcgi *fastcgi)
+{
+    free(fastcgi);
+}
+
+struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variables)
+{
+    /* No listening socket: after a request that is none, libfcgi wants to accept the next one
+     * itself; so it fails instead and comes back. */
+    FCGX_InitRequest(&fastcgi->request, -1, 0);
+    fastcgi->request.ipcFd = fd;
+    fastcgi->request.keepConnection = 1; /* or FCGX_Accept_r would close it first */
+    if (FCGX_Accept_r(&fastcgi->request) < 0)
+        return NULL;
+    *variables = fastcgi->request.envp;
+    return &fastcgi->connection;
+}
+
+void fastcgi_end(struct fastcgi *fastcgi, bool is_broken)
+{
+    if (is_broken) {
+        FCGX_FFlush(fastcgi->request.out);
+    } else {
+        FCGX_FClose(fastcgi->request.err); /* first: then it costs no record of its own */
+        FCGX_FClose(fastcgi->request.out);
+    }
+}
+
+/* Did the web server send all that it will ever send? Closing a socket with unread bytes resets it,
+ * and the reply may be lost on its way. Asks only where the body was read and the end was sent: the
+ * web server then has no reason to let us wait. */
+static bool is_read_whole(struct fastcgi *fastcgi)
+{
+    FCGX_Stream *in = fastcgi->request.in;
+    return fastcgi->connection.body_left == 0 && FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
+}
+
+void fastcgi_close(struct fastcgi *fastcgi, bool is_broken)
+{
+    /* libfcgi lingers: it shuts down its side, waits for the other's end and only then closes. That
+     * is three system calls too many where nothing can be unread; detached means without them. */
+    if (!is_broken && is_read_whole(fastcgi))
+        FCGX_Detach(&fastcgi->request);
+    /* Always closed, even where the web server would keep the connection (nginx, on request): a
+     * kept one would hold its thread while idle, and costs the web server no more than a connect.
+     */
+    FCGX_Free(&fastcgi->request, 1);
+}
+
+void fastcgi_abandon(struct fastcgi *fastcgi, bool is_broken)
+{
+    int fd = fastcgi->request.ipcFd;
+    struct pollfd readable = { .fd = fd, .events = POLLIN };
+    char unwanted[1024];
+
+    fastcgi_end(fastcgi, is_broken);
+    shutdown(fd, SHUT_WR);
+    while (poll(&readable, 1, LINGER_MS) > 0 && read(fd, unwanted, sizeof(unwanted)) > 0)
+        ;
+    close(fd);
+}

@@ -1,0 +1,263 @@
+/* serve: the request loop that every responder runs, under FastCGI or as plain CGI.
+ *
+ * The way of a request, in order: serve_connection → run_exchange → answer. Transport, threads and
+ * crashes are in files of their own (fastcgi, cgi, pool, guard). */
+#include "serve.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cgi.h"
+#include "fastcgi.h"
+#include "guard.h"
+#include "listener.h"
+#include "log.h"
+#include "pool.h"
+
+#define EXIT_CRASHED 70 /* EX_SOFTWARE of sysexits.h */
+
+/* What one thread has, and the request that it is at. */
+struct thread {
+    const struct responder *responder;
+    struct fastcgi *fastcgi; /* NULL in plain CGI */
+    struct arena arena;      /* of the request */
+    bool is_ready;           /* the responder's thread_start was called and gave `own` */
+    void *own;
+
+    int fd;
+    long long started_us;
+    struct request request;
+    struct reply reply;
+    bool is_open;  /* there is a request, and it wants a reply */
+    bool is_ended; /* the reply was sent to its end */
+};
+
+static bool make_ready(struct thread *thread)
+{
+    const struct responder *responder = thread->responder;
+
+    if (!thread->is_ready) {
+        thread->own = responder->thread_start ? responder->thread_start(responder->context) : NULL;
+        thread->is_ready = thread->own || !responder->thread_start;
+    }
+    thread->request.thread = thread->own;
+    return thread->is_ready;
+}
+
+/* From the CGI variables to a reply that is sent but for its end. Returns its status. */
+static int answer(struct thread *thread, struct connection *connection, char **variables)
+{
+    const struct responder *responder = thread->responder;
+    struct request *request = &thread->request;
+    struct reply *reply = &thread->reply;
+    const char *why;
+
+    *request = (struct request){
+        .arena = &thread->arena, .connection = connection, .context = responder->context
+    };
+    buf_init(&request->log, &thread->arena);
+    reply_init(reply, request);
+    int status = request_fill(request, variables, responder->body_max, &why);
+    connection->body_left = request->body_length;
+    thread->is_open = true;
+
+    if (status)
+        reply_error(reply, status, reply_reason(status), why);
+    else if (!make_ready(thread))
+        status = reply_error(reply, 503, reply_reason(503), "The responder is out of resources");
+    else
+        status = responder->handle(request, reply);
+    return reply_finish(reply, status);
+}
+
+/* One connection from its first byte to its end. */
+static void run_exchange(void *argument)
+{
+    struct thread *thread = argument;
+    char **variables;
+    struct connection *connection = fastcgi_open(thread->fastcgi, thread->fd, &variables);
+    if (!connection)
+        return;
+
+    int status = answer(thread, connection, variables);
+    bool is_broken = thread->reply.is_broken;
+    fastcgi_end(thread->fastcgi, is_broken);
+    thread->is_ended = true;
+    log_request(&thread->request, status, log_clock_us() - thread->started_us);
+    fastcgi_close(thread->fastcgi, is_broken);
+}
+
+/* After a crash: a 500 where nothing was sent yet, else a reply that visibly breaks off. A
+ * connection without a request is closed with the process. */
+static void end_crashed_exchange(void *argument)
+{
+    struct thread *thread = argument;
+    bool is_broken = thread->reply.is_started;
+
+    if (!thread->is_open || thread->is_ended)
+        return;
+    if (!is_broken)
+        reply_crash(&thread->reply);
+    if (thread->fastcgi)
+        fastcgi_abandon(thread->fastcgi, is_broken);
+}
+
+/* From here on nothing may allocate: the heap may be damaged, or its lock held by this thread. What
+ * the thread has (its arena, the handler's own state) is leaked on purpose. */
+static void bury(struct thread *thread, int number)
+{
+    struct request *request = &thread->request;
+
+    guard_call(end_crashed_exchange, thread);
+    if (!thread->is_open) {
+        log_event("crashed by SIG%s before there was a request", sigabbrev_np(number));
+        return;
+    }
+    log_problem(request, "crashed by SIG%s in %s %.*s", sigabbrev_np(number), request->method,
+        (int)request->path.len, request->path.at);
+    request->log.len = 0; /* it may have been torn */
+    log_request(request, 500, log_clock_us() - thread->started_us);
+}
+
+/* pool_work.serve */
+static bool serve_connection(void *argument, int fd)
+{
+    struct thread *thread = argument;
+
+    thread->fd = fd;
+    thread->started_us = log_clock_us();
+    thread->is_open = false;
+    thread->is_ended = false;
+    int number = guard_call(run_exchange, thread);
+    if (number) {
+        bury(thread, number);
+        return false;
+    }
+    arena_reset(&thread->arena);
+    return true;
+}
+
+/* pool_work.thread_start. The responder's own is left to the first request, where its failure can
+ * be answered and a crash in it is caught. */
+static void *start_thread(void *context)
+{
+    struct thread *thread = calloc(1, sizeof(*thread));
+    struct fastcgi *fastcgi = fastcgi_new();
+    if (!thread || !fastcgi) {
+        free(thread);
+        fastcgi_free(fastcgi);
+        return NULL;
+    }
+    thread->responder = context;
+    thread->fastcgi = fastcgi;
+    arena_init(&thread->arena);
+    guard_thread_start();
+    return thread;
+}
+
+/* pool_work.thread_stop */
+static void stop_thread(void *argument)
+{
+    struct thread *thread = argument;
+    if (thread->is_ready && thread->responder->thread_stop)
+        thread->responder->thread_stop(thread->own);
+    guard_thread_stop();
+    arena_clear(&thread->arena);
+    fastcgi_free(thread->fastcgi);
+    free(thread);
+}
+
+static int serve_fastcgi(const struct responder *responder, const struct listener *listener)
+{
+    const struct pool_work work = { .context = (void *)responder,
+        .thread_start = start_thread,
+        .serve = serve_connection,
+        .thread_stop = stop_thread };
+
+    /* Ctrl-C in a terminal goes to the web server and its responders alike; the web server finishes
+     * what is under way and then ends its responders by SIGTERM. */
+    signal(SIGINT, SIG_IGN);
+    if (!fastcgi_init()) {
+        log_event("cannot start libfcgi");
+        return EXIT_FAILURE;
+    }
+    switch (pool_run(&work, listener, responder->threads_max)) {
+    case POOL_STOPPED:
+        return EXIT_SUCCESS;
+    case POOL_CRASHED:
+        _exit(EXIT_CRASHED); /* not by way of the program's clean-up, which other threads may use */
+    case POOL_FAILED:
+        break;
+    }
+    return EXIT_FAILURE;
+}
+
+struct cgi_exchange {
+    struct thread thread;
+    struct cgi cgi;
+    int status;
+    bool is_sent;
+};
+
+static void run_cgi_exchange(void *argument)
+{
+    struct cgi_exchange *exchange = argument;
+    struct thread *thread = &exchange->thread;
+
+    cgi_open(&exchange->cgi);
+    int status = answer(thread, &exchange->cgi.connection, environ);
+    exchange->is_sent = cgi_close(&exchange->cgi);
+    thread->is_ended = true;
+    log_request(&thread->request, status, log_clock_us() - thread->started_us);
+}
+
+static int serve_cgi(const struct responder *responder)
+{
+    struct cgi_exchange *exchange = calloc(1, sizeof(*exchange));
+    if (!exchange)
+        return EXIT_FAILURE;
+
+    struct thread *thread = &exchange->thread;
+    thread->responder = responder;
+    thread->started_us = log_clock_us();
+    arena_init(&thread->arena);
+    guard_thread_start();
+    int number = guard_call(run_cgi_exchange, exchange);
+    if (number) {
+        bury(thread, number);
+        cgi_close(&exchange->cgi);
+        _exit(EXIT_CRASHED);
+    }
+
+    if (thread->is_ready && responder->thread_stop)
+        responder->thread_stop(thread->own);
+    bool is_whole = exchange->is_sent && !thread->reply.is_broken;
+    guard_thread_stop();
+    arena_clear(&thread->arena);
+    free(exchange);
+    return is_whole ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int serve(const struct responder *responder)
+{
+    signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of write */
+    log_init(responder->name);
+    guard_init();
+    request_ids_init();
+
+    if (listener_is(STDIN_FILENO)) {
+        struct listener listener;
+        listener_init(&listener, STDIN_FILENO);
+        return serve_fastcgi(responder, &listener);
+    }
+    if (getenv("GATEWAY_INTERFACE") || getenv("REQUEST_METHOD"))
+        return serve_cgi(responder);
+    fprintf(stderr,
+        "%s answers HTTP requests for a web server, which starts it: as a FastCGI responder with a "
+        "listening socket as standard input, or as a CGI program. Try:\n"
+        "    REQUEST_METHOD=GET REQUEST_URI=/health %s\n",
+        responder->name, responder->name);
+    return EXIT_FAILURE;
+}
