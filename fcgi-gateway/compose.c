@@ -140,6 +140,10 @@ static void run_calls(struct composition *self)
         start_ready(self);
     }
     caller_cancel(caller);
+    uint32_t given_up = self->started & ~(self->done | self->failed);
+    for (unsigned i = 0; i < self->route->call_count; i++)
+        if (given_up & bit(i))
+            failure_log_call(self->request, self->route->calls[i].name, &self->calls[i]);
 }
 
 /* The reply of a call that answered 4xx is the client's. */
