@@ -391,11 +391,12 @@ static bool is_empty(struct pool *pool)
 static void stop(struct pool *pool)
 {
     long long now_us = log_clock_us();
-    atomic_store(&pool->drain_until_us, now_us + DRAIN_MS * 1000LL);
+    bool is_crashed = atomic_load(&pool->is_crashed);
+    atomic_store(&pool->drain_until_us, is_crashed ? 0 : now_us + DRAIN_MS * 1000LL);
     atomic_store(&pool->is_stopping, true);
 
     while (!is_empty(pool)) {
-        if (atomic_load(&pool->is_crashed) && log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
+        if (is_crashed && log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
             return;
         wake_threads(pool, pool->seat_count);
         bool is_signal_lost = count_seats(pool, SEAT_ACCEPTING) > 0;

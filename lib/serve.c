@@ -15,6 +15,7 @@
 #include "listener.h"
 #include "log.h"
 #include "pool.h"
+#include "renew.h"
 
 #define EXIT_CRASHED 70 /* EX_SOFTWARE of sysexits.h */
 
@@ -187,7 +188,9 @@ static int serve_fastcgi(const struct responder *responder, const struct listene
     case POOL_STOPPED:
         return EXIT_SUCCESS;
     case POOL_CRASHED:
-        _exit(EXIT_CRASHED); /* not by way of the program's clean-up, which other threads may use */
+        log_event("starts anew after a crash");
+        renew_program();
+        _exit(EXIT_CRASHED); /* without the program's clean-up: its memory may be damaged */
     case POOL_FAILED:
         break;
     }

@@ -27,9 +27,10 @@ struct responder {
     int64_t body_max;     /* bytes; a longer body is answered 413 */
 };
 
-/* Serves until SIGTERM or SIGINT (FastCGI), or one request (plain CGI, where fd 0 is no listening
- * socket). Returns the program's exit status: 0 after an orderly end, 1 where it could not start,
- * 70 where a handler crashed. */
+/* Serves until SIGTERM (FastCGI), or one request (plain CGI, where fd 0 is no listening socket).
+ * Returns the program's exit status: 0 after an orderly end, 1 where it could not start. After a
+ * handler crashed it does not return: the program starts anew in the same process (renew.h); plain
+ * CGI exits with 70. */
 int serve(const struct responder *responder);
 
 #endif
