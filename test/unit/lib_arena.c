@@ -107,6 +107,25 @@ static void the_newest_piece_grows_at_its_place(void **state)
     arena_clear(&arena);
 }
 
+/* It leaves its usual block on the way, and gets one of its own. */
+static void the_newest_piece_grows_beyond_its_block(void **state)
+{
+    struct arena arena;
+    struct piece piece = { .fill = 0x55 };
+
+    (void)state;
+    arena_init(&arena);
+    for (size_t size = 10; size < 1000000; size = size * 3 / 2) {
+        size_t old_size = piece.size;
+
+        piece.at = arena_grow(&arena, piece.at, old_size, size);
+        piece.size = size;
+        fill(&piece, old_size);
+        assert_filled(&piece);
+    }
+    arena_clear(&arena);
+}
+
 static void a_reset_keeps_the_first_block(void **state)
 {
     struct arena arena;
@@ -215,6 +234,7 @@ int main(void)
         cmocka_unit_test(pieces_never_touch_each_other),
         cmocka_unit_test(growing_pieces_keep_their_bytes),
         cmocka_unit_test(the_newest_piece_grows_at_its_place),
+        cmocka_unit_test(the_newest_piece_grows_beyond_its_block),
         cmocka_unit_test(a_reset_keeps_the_first_block),
         cmocka_unit_test(a_big_first_piece_is_not_kept),
         cmocka_unit_test(an_empty_arena_can_be_reset_and_cleared),

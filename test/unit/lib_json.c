@@ -405,6 +405,7 @@ static void strings_without_their_escapes(void **state)
                                   "A",
                                     4 } },
         { "\"\\uD834\\uD834\\uDD1E\"", { "\uFFFD\xf0\x9d\x84\x9e", 7 } },
+        { "\"\\uDD1E\\uDD1E\"", { "\uFFFD\uFFFD", 6 } },
         { "\"\\uDD1E\\uD834\"", { "\uFFFD\uFFFD", 6 } },
         { "\"☕\\u0020☕\"", { "☕ ☕", 7 } },
     };

@@ -48,7 +48,7 @@ static void characters(void **state)
         { { "\x80", 1 }, 0, 0 },                 /* a continuation alone */
         { { "\xbf", 1 }, 0, 0 },                 /* the same */
         { { "\xc2", 1 }, 0, 0 },                 /* cut off */
-        { { "\xe2\x98", 2 }, 0, 0 },             /* cut off */
+        { { "\xe2\x98\x95", 2 }, 0, 0 },         /* cut off */
         { { "\xf0\x90\x80", 3 }, 0, 0 },         /* cut off */
         { { "\xc2\x41", 2 }, 0, 0 },             /* no continuation */
         { { "\xe2\x98\x41", 3 }, 0, 0 },         /* no continuation */
