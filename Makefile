@@ -90,7 +90,7 @@ $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/%/main.o $(BUILD)/%.a $(BUILD
 
 $(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(BUILD)/fcgi-gateway.a $(BUILD)/lib.a $(LIBS) -lcmocka -ljansson
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS) -lcmocka -ljansson
 
 $(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects_of,test/fixtures/lib) $(BUILD)/lib.a
 	@mkdir -p $(@D)
@@ -115,7 +115,7 @@ $(BUILD)/flags: FORCE
 # lighttpd's own error replies, one file for each status: see lighttpd/common.conf.
 $(BUILD)/errors/made: lighttpd/errors.txt
 	@mkdir -p $(@D)
-	awk '{ status = $$1; sub(/^[0-9]+ /, ""); file = "$(@D)/" status ".html"; \
+	@awk '{ status = $$1; sub(/^[0-9]+ /, ""); file = "$(@D)/" status ".html"; \
 		printf "{\"error\":\"%s\"}", $$0 >file; close(file) }' $<
 	@touch $@
 
