@@ -69,10 +69,12 @@ static void read_call(struct settings *settings, struct plan *plan, unsigned ind
     call->after = plan->scope.used;
 }
 
+/* First words of references that mean something else than a parameter or a call. */
+static const char *const reserved[] = { "query", "header", "body", "error" };
+
 /* Notes the calls' names and where they stand. */
 static void note_call(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
-    static const char *const reserved[] = { "query", "header", "body", "error" };
     struct plan *plan = target;
     struct route *route = plan->route;
     struct str text = json_string(&settings->json, name, settings->arena);
@@ -188,6 +190,11 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         .reply = JSON_NONE,
         .failure = JSON_NONE,
     };
+    for (unsigned i = 0; i < COUNT(reserved); i++)
+        if (reference_is_parameter(route->line, str_of(reserved[i])))
+            mistake_add(settings->mistakes, route->at,
+                "'%s' means something else in references: name the path parameter otherwise",
+                reserved[i]);
     switch (settings->json.nodes[node].type) {
     case JSON_STRING:
         read_short_form(settings, node, &plan);

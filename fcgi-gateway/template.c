@@ -77,6 +77,13 @@ struct template_text *template_text_new(
     return compiled;
 }
 
+/* An empty value would join two slashes, and dots would climb to another path: RFC 3986 has no
+ * escape for them (section 6.2.2.3). */
+static bool fits_segment(struct str value)
+{
+    return value.len > 0 && !str_is(value, ".") && !str_is(value, "..");
+}
+
 bool template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out)
 {
@@ -87,7 +94,7 @@ bool template_text_write_target(
             buf_str(out, part->literal);
             continue;
         }
-        if (!reference_text(&part->reference, values, &value) || value.len == 0)
+        if (!reference_text(&part->reference, values, &value) || !fits_segment(value))
             return false;
         uri_encode(out, value);
     }

@@ -52,6 +52,8 @@ static const struct check checks[] = {
         "2:19: there is no 'builtin:heath' (did you mean 'builtin:health'?)\n" },
     { ROUTES "\"GET /{a}\":\"users\",\n\"GET /{b}\":\"users\"}}",
         "3:1: this matches the same requests as 'GET /{a}' in line 2\n" },
+    { ROUTES "\"GET /{query}\":\"users\"}}",
+        "2:11: 'query' means something else in references: name the path parameter otherwise\n" },
     { ROUTES "\"GET /\":{}}}", "2:19: 'reply' is missing here\n" },
     { ROUTES "\"GET /\":{\"reply\":1,\"status\":1000}}}",
         "2:39: 1000 is no whole number from 200 to 599\n" },

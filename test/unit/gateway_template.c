@@ -115,8 +115,23 @@ static void a_target_is_percent_encoded(void **state)
         template_text_new(&settings, 0, STR("/x/{name}/{id}?q={query.q}"), &scope);
     assert_true(template_text_write_target(text, &values, &out));
     assert_string_equal(buf_as_text(&out), "/x/%C3%A9%20%2F%3F/7?q=a%2Fb%26");
-    text = template_text_new(&settings, 0, STR("/{query.none}"), &scope);
-    assert_false(template_text_write_target(text, &values, &out));
+}
+
+static void a_target_stays_where_it_is(void **state)
+{
+    static const char *const queries[] = { "none=1", "q=", "q=.", "q=..", "q=%2E%2e" };
+    (void)state;
+    struct mistakes mistakes;
+    struct settings settings = { .arena = &arena, .mistakes = &mistakes };
+    struct reference_scope scope = { .pattern = STR(PATTERN) };
+    struct template_text *text = template_text_new(&settings, 0, STR("/{query.q}/x"), &scope);
+    for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
+        struct request request = { .arena = &arena, .query = str_of(queries[i]) };
+        struct reference_values values = { .request = &request };
+        struct buf out;
+        buf_init(&out, &arena);
+        assert_false(template_text_write_target(text, &values, &out));
+    }
 }
 
 static int end(void **state)
@@ -131,6 +146,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_put_in),
         cmocka_unit_test(a_target_is_percent_encoded),
+        cmocka_unit_test(a_target_stays_where_it_is),
     };
     arena_init(&arena);
     return cmocka_run_group_tests(tests, NULL, end);
