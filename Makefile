@@ -16,6 +16,9 @@ SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard fcgi-*/sql/*.sql))
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
 SOURCES  = $(wildcard lib/*.c fcgi-*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
 
+# What a recipe does in one line; V=1 shows the whole command.
+say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
+
 build: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/errors/made ## build the programs (the default)
 
 ## To build and to run. PORT=8000 and RUN_DIR=run let several copies live side by side.
@@ -81,30 +84,30 @@ objects_of = $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out %/main.c,$(wildcard $(
 define archive
 $(BUILD)/$(1).a: $(call objects_of,$(1))
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	$$(call say,AR) $(AR) rcs $$@ $$^
 endef
 $(foreach folder,lib $(PROGRAMS),$(eval $(call archive,$(folder))))
 
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/%/main.o $(BUILD)/%.a $(BUILD)/lib.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS) -lcmocka -ljansson
+	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS) -lcmocka -ljansson
 
 $(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects_of,test/fixtures/lib) $(BUILD)/lib.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 # The SQL must be there before what includes it is compiled first; then the .d files know.
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(SQL)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # An SQL file as a C string literal, to be included: services carry their schema with them.
 $(BUILD)/obj/%.sql.inc: %.sql
 	@mkdir -p $(@D)
-	sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+	$(call say,SQL) sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
 
 # Changes when the compiler or its flags do: objects of both kinds are never mixed.
 $(BUILD)/flags: FORCE
