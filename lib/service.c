@@ -8,6 +8,7 @@
  * twice; so a service answers 503 as long as something is wrong and goes on by itself afterwards.
  */
 #include "service.h"
+#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -236,8 +237,9 @@ static const char *database_path(const struct service *service, struct arena *ar
 static bool prepare_database(const struct service *service, const char *path, struct arena *arena)
 {
     const char *folder = dirname(arena_copy(arena, path, strlen(path)));
-    if (access(folder, F_OK) != 0) {
-        log_event("%s: there is no folder %s: create it, or set DATABASE_PATH", path, folder);
+    if (access(path, F_OK) != 0 && access(folder, W_OK | X_OK) != 0) { /* SQLite blurs this */
+        log_event("%s: cannot be created in folder %s (%s): mend that, or set DATABASE_PATH", path,
+            folder, strerror(errno));
         return false;
     }
     char error[SERVICE_ERROR_MAX];
