@@ -1,15 +1,11 @@
 /* pool: threads that each accept their own connections from one listening socket.
  *
- * Every thread has a seat, whose state says whether it waits in accept. To end that wait the main
- * thread sends it a signal. A signal at any other time could tear a read, so the two agree by the
- * seat's state: the main thread sends only between ACCEPTING and WAKING, and a thread that comes
- * out of accept waits until that is over. What the signal can meet then is at most the beginning of
- * the next read, and that is restarted (SA_RESTART). accept is not, see listener_init. */
+ * The count of idle threads is all that they share on the way of a connection. The main thread does
+ * nothing but wait for the end, and look now and then whether there are too many of them. */
 #include "pool.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,38 +13,24 @@
 #include <time.h>
 #include <unistd.h>
 #include "log.h"
+#include "seat.h"
 
-#define IDLE_MIN 2     /* one to take the next request, one more while a third is being started */
-#define REVIEW_MS 5000 /* threads that were never needed for this long are too many */
-#define DRAIN_MS 5000  /* how long a stop goes on taking what comes in without a pause */
-#define QUIET_MS 5000  /* how long after a crash a moment without requests is waited for */
+#define IDLE_MIN 2 /* one to take the next request, one more while a third is being started */
+
+/* Milliseconds. */
+#define REVIEW_MS 5000      /* threads that were never needed for this long are too many */
+#define DRAIN_MS 5000       /* how long a stop goes on taking what comes in without a pause */
+#define QUIET_MS 5000       /* how long after a crash a moment without requests is waited for */
+#define QUIET_AGAIN_MS 5    /* it is looked for so often */
 #define CRASH_STOP_MS 60000 /* longer than any call takes: threads may wait for a lost lock */
-#define QUIET_AGAIN_MS 5
-#define WAKE_AGAIN_MS 2      /* a signal just before accept is lost, so it is sent until it works */
-#define NO_DESCRIPTOR_MS 100 /* pause after accept had no descriptor or memory */
-#define COMPLAIN_US 1000000  /* the same trouble is logged once in this time */
+#define WAKE_AGAIN_MS 2     /* a signal just before accept is missed, so it is sent again */
+#define TROUBLE_MS 100      /* pause after accept had no descriptor or memory */
+#define COMPLAIN_MS 1000    /* trouble is logged, and another thread tried, once in this time */
 
 /* What a handler needs is small (bodies live in arenas); 1,000 threads are then 256 MiB of address
- * space. The guard is larger than a frame that skips it. */
+ * space. The guard is larger than a frame that could skip it. */
 #define STACK_SIZE (256 * 1024)
 #define STACK_GUARD_SIZE (64 * 1024)
-
-#define WAKE_SIGNAL SIGURG /* ignored by default, so that a stray one harms nobody */
-
-enum seat_state {
-    SEAT_FREE,
-    SEAT_LEFT,      /* its thread has ended and must be joined */
-    SEAT_BUSY,      /* serves a connection, or is on its way from or to accept */
-    SEAT_ACCEPTING, /* in accept, or just before or behind it */
-    SEAT_WAKING,    /* the same, while the main thread sends a signal */
-    SEAT_LOST,      /* its thread crashed and sleeps until the process ends */
-};
-
-struct seat {
-    _Alignas(64) atomic_int state; /* a cache line of its own: written twice per connection */
-    pthread_t thread;
-    struct pool *pool;
-};
 
 struct pool {
     const struct pool_work *work;
@@ -57,42 +39,46 @@ struct pool {
     struct seat *seats; /* seat_count of them */
     unsigned seat_count;
 
-    atomic_int idle;     /* threads that serve nothing */
-    atomic_int idle_low; /* the fewest of them since the last review */
-    atomic_int surplus;  /* threads that shall leave */
-    atomic_bool is_stopping, is_crashed, is_failed;
-    atomic_llong drain_until_us;
-    atomic_llong complained_us;
+    atomic_int idle;      /* threads that serve nothing */
+    atomic_int idle_low;  /* the fewest of them since the last review */
+    atomic_int surplus;   /* threads that shall leave */
+    atomic_uint threads;  /* taken seats, lost ones included */
+    atomic_uint lost;     /* of these, those of crashed threads */
+    pthread_mutex_t lock; /* one thread is started at a time */
 
-    pthread_mutex_t lock; /* of starting and leaving, which are rare */
-    unsigned threads;     /* taken seats, lost ones included */
-    unsigned lost;
+    atomic_bool is_stopping, is_crashed, is_failed;
+    atomic_llong drain_until_us; /* the last moment to take a connection once it is stopping */
+    atomic_llong trouble_us;     /* when something was last complained of */
 };
 
-/* Logs at most one line a second: what goes wrong here goes wrong for every thread at once. */
+/* The same trouble comes to all threads at once, and often: most of it is not logged. */
+static bool is_trouble_fresh(struct pool *pool)
+{
+    long long last = atomic_load(&pool->trouble_us);
+    return last != 0 && log_clock_us() - last < COMPLAIN_MS * 1000LL;
+}
+
 static void complain(struct pool *pool, const char *what, int error)
 {
-    long long now = log_clock_us(), last = atomic_load(&pool->complained_us);
-    if (now - last < COMPLAIN_US && last != 0)
-        return;
-    if (atomic_compare_exchange_strong(&pool->complained_us, &last, now))
+    long long last = atomic_load(&pool->trouble_us);
+    if (!is_trouble_fresh(pool) &&
+        atomic_compare_exchange_strong(&pool->trouble_us, &last, log_clock_us()))
         log_event("%s: %s", what, strerrordesc_np(error));
 }
 
 static void *run_thread(void *argument);
 
-/* With the lock held. A free seat, or one whose thread has left. */
+/* A seat without a thread; there is one. With the lock held. */
 static struct seat *find_seat(struct pool *pool)
 {
-    for (unsigned i = 0; i < pool->seat_count; i++) {
-        struct seat *seat = &pool->seats[i];
+    struct seat *seat = pool->seats;
+    for (;; seat++) {
         int state = atomic_load(&seat->state);
         if (state == SEAT_LEFT)
             pthread_join(seat->thread, NULL);
         if (state == SEAT_FREE || state == SEAT_LEFT)
             return seat;
     }
-    return NULL;
 }
 
 /* Returns 0 or an error number. */
@@ -112,52 +98,60 @@ static int start_thread(struct seat *seat)
     return error;
 }
 
-/* One more thread, unless there are as many as there may be. Without memory for it those that exist
- * go on alone. */
+/* With the lock held. The new thread counts before it runs, so that nobody starts a second one. */
+static void add_thread(struct pool *pool)
+{
+    atomic_fetch_add(&pool->threads, 1);
+    atomic_fetch_add(&pool->idle, 1);
+    int error = start_thread(find_seat(pool));
+    if (error) {
+        atomic_fetch_sub(&pool->idle, 1);
+        atomic_fetch_sub(&pool->threads, 1);
+        complain(pool, "cannot start a thread", error);
+    }
+}
+
+/* One more thread, if there may be more. Where that fails, those that exist go on alone for a
+ * while. */
 static void grow(struct pool *pool)
 {
+    if (atomic_load(&pool->threads) == pool->seat_count)
+        return; /* the usual case under load, without the lock */
+
     pthread_mutex_lock(&pool->lock);
-    struct seat *seat = atomic_load(&pool->is_stopping) ? NULL : find_seat(pool);
-    if (seat) {
-        atomic_fetch_add(&pool->idle, 1); /* before it runs, so that only one is started */
-        int error = start_thread(seat);
-        if (error) {
-            atomic_fetch_sub(&pool->idle, 1);
-            complain(pool, "cannot start a thread", error);
-        } else {
-            pool->threads++;
-        }
-    }
+    if (atomic_load(&pool->threads) < pool->seat_count && !atomic_load(&pool->is_stopping) &&
+        !is_trouble_fresh(pool))
+        add_thread(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 
-static void set_busy(struct pool *pool)
+static void count_busy(struct pool *pool)
 {
     int idle = atomic_fetch_sub(&pool->idle, 1) - 1;
     if (idle < atomic_load_explicit(&pool->idle_low, memory_order_relaxed))
         atomic_store_explicit(&pool->idle_low, idle, memory_order_relaxed);
-    if (idle == 0)
+    if (idle <= 0)
         grow(pool);
 }
 
-/* May the calling thread leave, as one of those that are too many? */
-static bool is_surplus(struct pool *pool)
+static bool take_one(atomic_int *count, int min)
 {
-    int surplus = atomic_load_explicit(&pool->surplus, memory_order_relaxed);
-    while (surplus > 0) {
-        if (!atomic_compare_exchange_weak(&pool->surplus, &surplus, surplus - 1))
-            continue;
-        int idle = atomic_load(&pool->idle);
-        while (idle > IDLE_MIN) {
-            if (atomic_compare_exchange_weak(&pool->idle, &idle, idle - 1))
-                return true;
-        }
-        return false;
+    int value = atomic_load_explicit(count, memory_order_relaxed);
+    while (value > min) {
+        if (atomic_compare_exchange_weak(count, &value, value - 1))
+            return true;
     }
     return false;
 }
 
-/* Nothing is taken any more, once the socket was found empty or fills without a pause. */
+/* Shall the calling thread leave, as one of those that are too many? */
+static bool is_surplus(struct pool *pool)
+{
+    return take_one(&pool->surplus, 0) && take_one(&pool->idle, IDLE_MIN);
+}
+
+/* When it stops, the pool first empties the socket; but not for ever, where it fills all the time.
+ */
 static bool is_over(struct pool *pool)
 {
     return atomic_load(&pool->is_stopping) &&
@@ -165,31 +159,22 @@ static bool is_over(struct pool *pool)
                !listener_has_waiting(pool->listener));
 }
 
-static void wake_main(struct pool *pool)
-{
-    pthread_kill(pool->main, WAKE_SIGNAL);
-}
-
-static void sleep_ms(long ms)
-{
-    struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
-    nanosleep(&pause, NULL);
-}
-
 /* False where the listening socket is of no use any more. */
 static bool survive_accept(struct pool *pool, int error)
 {
+    const struct timespec pause = { 0, TROUBLE_MS * 1000000L };
+
     switch (listener_judge(error)) {
     case LISTENER_AGAIN:
         return true;
     case LISTENER_FULL:
         complain(pool, "cannot accept", error);
-        sleep_ms(NO_DESCRIPTOR_MS);
+        nanosleep(&pause, NULL);
         return true;
     case LISTENER_USELESS:
         complain(pool, "cannot accept any more", error);
         atomic_store(&pool->is_failed, true);
-        wake_main(pool);
+        seat_call_main(pool->main);
     }
     return false;
 }
@@ -202,21 +187,15 @@ static int next_connection(struct seat *seat)
     for (;;) {
         if (is_surplus(pool))
             return -1;
-        atomic_store(&seat->state, SEAT_ACCEPTING);
-        bool is_last = is_over(pool); /* asked in this state: the main thread wakes us after it */
+        seat_enter_accept(seat);
+        bool is_last = is_over(pool); /* asked in here: who stops the pool wakes us after it */
         int fd = is_last ? -1 : listener_accept(pool->listener);
         int error = errno;
-        int accepting = SEAT_ACCEPTING;
-        while (!atomic_compare_exchange_weak(&seat->state, &accepting, SEAT_BUSY)) {
-            accepting = SEAT_ACCEPTING;
-            sched_yield();
-        }
+        seat_leave_accept(seat);
 
-        if (is_last)
-            return -1;
         if (fd >= 0)
             return fd;
-        if (!survive_accept(pool, error))
+        if (is_last || !survive_accept(pool, error))
             return -1;
     }
 }
@@ -227,33 +206,22 @@ _Noreturn static void lose_thread(struct seat *seat)
 {
     struct pool *pool = seat->pool;
 
-    pthread_mutex_lock(&pool->lock);
-    pool->lost++;
     atomic_store(&seat->state, SEAT_LOST);
-    pthread_mutex_unlock(&pool->lock);
+    atomic_fetch_add(&pool->lost, 1);
     atomic_store(&pool->is_crashed, true);
-    wake_main(pool);
+    seat_call_main(pool->main);
     for (;;)
         pause();
 }
 
+/* The seat first: when all threads are counted as gone, all of them can be joined. */
 static void leave(struct seat *seat)
 {
     struct pool *pool = seat->pool;
 
-    pthread_mutex_lock(&pool->lock);
-    pool->threads--;
     atomic_store(&seat->state, SEAT_LEFT);
-    pthread_mutex_unlock(&pool->lock);
-    wake_main(pool);
-}
-
-static void mask_signal(int how, int number)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, number);
-    pthread_sigmask(how, &set, NULL);
+    atomic_fetch_sub(&pool->threads, 1);
+    seat_call_main(pool->main);
 }
 
 static void *run_thread(void *argument)
@@ -263,15 +231,14 @@ static void *run_thread(void *argument)
     const struct pool_work *work = pool->work;
     int fd;
 
-    seat->thread = pthread_self();
-    mask_signal(SIG_UNBLOCK, WAKE_SIGNAL);
+    seat_take(seat);
     void *thread = work->thread_start(work->context);
     if (!thread) {
         atomic_fetch_sub(&pool->idle, 1);
         complain(pool, "cannot start a thread", ENOMEM);
     }
     while (thread && (fd = next_connection(seat)) >= 0) {
-        set_busy(pool);
+        count_busy(pool);
         if (!work->serve(thread, fd))
             lose_thread(seat);
         atomic_fetch_add(&pool->idle, 1);
@@ -280,41 +247,6 @@ static void *run_thread(void *argument)
         work->thread_stop(thread);
     leave(seat);
     return NULL;
-}
-
-static void on_wake(int number)
-{
-    (void)number; /* all it has to do is to end accept */
-}
-
-/* Threads inherit the mask: SIGTERM and the wake signal come to the main thread only, which takes
- * them from sigtimedwait. */
-static void prepare_signals(void)
-{
-    struct sigaction action = { .sa_handler = on_wake, .sa_flags = SA_RESTART };
-    sigemptyset(&action.sa_mask);
-    sigaction(WAKE_SIGNAL, &action, NULL);
-    mask_signal(SIG_BLOCK, WAKE_SIGNAL);
-    mask_signal(SIG_BLOCK, SIGTERM);
-}
-
-/* Waits for a signal to the main thread; returns it, or -1. */
-static int wait_for_signal(bool takes_sigterm, long ms)
-{
-    struct timespec limit = { ms / 1000, ms % 1000 * 1000000 };
-    sigset_t set;
-
-    sigemptyset(&set);
-    sigaddset(&set, WAKE_SIGNAL);
-    if (takes_sigterm)
-        sigaddset(&set, SIGTERM);
-    return sigtimedwait(&set, NULL, &limit);
-}
-
-static bool is_sigterm_pending(void)
-{
-    sigset_t set;
-    return sigpending(&set) == 0 && sigismember(&set, SIGTERM);
 }
 
 static unsigned count_seats(const struct pool *pool, enum seat_state state)
@@ -328,15 +260,8 @@ static unsigned count_seats(const struct pool *pool, enum seat_state state)
 /* Ends accept in up to `count` threads. */
 static void wake_threads(struct pool *pool, unsigned count)
 {
-    for (unsigned i = 0; i < pool->seat_count && count > 0; i++) {
-        struct seat *seat = &pool->seats[i];
-        int state = SEAT_ACCEPTING;
-        if (atomic_compare_exchange_strong(&seat->state, &state, SEAT_WAKING)) {
-            pthread_kill(seat->thread, WAKE_SIGNAL);
-            atomic_store(&seat->state, SEAT_ACCEPTING);
-            count--;
-        }
-    }
+    for (unsigned i = 0; i < pool->seat_count && count > 0; i++)
+        count -= seat_wake(&pool->seats[i]);
 }
 
 /* Sends away the threads that were idle all the time since the last review. */
@@ -352,55 +277,51 @@ static void review(struct pool *pool)
         grow(pool); /* an earlier try may have failed */
 }
 
-/* Until SIGTERM, a crash or a failure. */
-static void wait_for_end(struct pool *pool)
+/* Until SIGTERM (true), a crash or a failure. */
+static bool wait_for_end(struct pool *pool)
 {
     long long reviewed_us = log_clock_us();
     while (!atomic_load(&pool->is_crashed) && !atomic_load(&pool->is_failed)) {
-        if (wait_for_signal(true, REVIEW_MS) == SIGTERM)
-            return;
+        if (seat_wait_main(true, REVIEW_MS) == SIGTERM)
+            return true;
         if (log_clock_us() - reviewed_us >= REVIEW_MS * 1000LL) {
             review(pool);
             reviewed_us = log_clock_us();
         }
     }
+    return false;
 }
 
-/* After a crash: a moment without requests, so that the end delays none; but not for long. A
+static bool is_sigterm_pending(void)
+{
+    sigset_t set;
+    return sigpending(&set) == 0 && sigismember(&set, SIGTERM);
+}
+
+/* After a crash: a moment without requests, so that starting anew delays none; but not for long. A
  * SIGTERM ends the wait and stays pending. */
 static void wait_for_quiet(struct pool *pool)
 {
     long long until_us = log_clock_us() + QUIET_MS * 1000LL;
-    while (log_clock_us() < until_us && !is_sigterm_pending()) {
-        if (count_seats(pool, SEAT_BUSY) == 0 && !listener_has_waiting(pool->listener))
-            return;
-        wait_for_signal(false, QUIET_AGAIN_MS);
-    }
+    while (count_seats(pool, SEAT_BUSY) > 0 && log_clock_us() < until_us && !is_sigterm_pending())
+        seat_wait_main(false, QUIET_AGAIN_MS);
 }
 
-static bool is_empty(struct pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    bool is_empty = pool->threads == pool->lost;
-    pthread_mutex_unlock(&pool->lock);
-    return is_empty;
-}
-
-/* Takes no new connection and waits for the threads. After a crash not for ever: they may wait for
- * a lock of the C library that the crashed thread holds. */
-static void stop(struct pool *pool)
+/* Takes no new connection and waits for the threads. Is it final, what waits in the socket is taken
+ * first, else it is left to the renewed program. After a crash the wait is bounded: threads may
+ * wait for a lock of the C library that the crashed one holds. */
+static void stop(struct pool *pool, bool is_final)
 {
     long long now_us = log_clock_us();
-    bool is_crashed = atomic_load(&pool->is_crashed);
-    atomic_store(&pool->drain_until_us, is_crashed ? 0 : now_us + DRAIN_MS * 1000LL);
+    atomic_store(&pool->drain_until_us, is_final ? now_us + DRAIN_MS * 1000LL : 0);
     atomic_store(&pool->is_stopping, true);
 
-    while (!is_empty(pool)) {
-        if (is_crashed && log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
+    while (atomic_load(&pool->threads) > atomic_load(&pool->lost)) {
+        if (atomic_load(&pool->is_crashed) && log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
             return;
         wake_threads(pool, pool->seat_count);
-        bool is_signal_lost = count_seats(pool, SEAT_ACCEPTING) > 0;
-        wait_for_signal(false, is_signal_lost ? WAKE_AGAIN_MS : REVIEW_MS);
+        bool is_missed = count_seats(pool, SEAT_ACCEPTING) > 0;
+        seat_wait_main(false, is_missed ? WAKE_AGAIN_MS : REVIEW_MS);
     }
 }
 
@@ -447,17 +368,19 @@ enum pool_end pool_run(
     if (!pool)
         return POOL_FAILED;
 
-    prepare_signals();
+    seat_init_signals();
     for (int i = 0; i < IDLE_MIN; i++)
         grow(pool);
-    wait_for_end(pool);
-    if (atomic_load(&pool->is_crashed))
+    bool is_final = wait_for_end(pool);
+    if (!is_final && atomic_load(&pool->is_crashed)) {
         wait_for_quiet(pool);
-    stop(pool);
+        is_final = is_sigterm_pending();
+    }
+    stop(pool, is_final);
 
+    /* After a crash no memory is touched any more, not even to free it. */
     if (atomic_load(&pool->is_crashed))
-        return POOL_CRASHED;
-    bool is_failed = atomic_load(&pool->is_failed);
+        return is_final ? POOL_STOPPED_CRASHED : POOL_CRASHED;
     pool_free(pool);
-    return is_failed ? POOL_FAILED : POOL_STOPPED;
+    return is_final ? POOL_STOPPED : POOL_FAILED;
 }

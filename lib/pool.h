@@ -17,9 +17,10 @@ struct pool_work {
 };
 
 enum pool_end {
-    POOL_STOPPED, /* by SIGTERM */
-    POOL_CRASHED, /* a thread crashed; the others were waited for. Threads and memory still exist */
-    POOL_FAILED,  /* it could not start, or the listening socket is of no use any more */
+    POOL_STOPPED,         /* by SIGTERM */
+    POOL_STOPPED_CRASHED, /* the same, and a thread crashed meanwhile */
+    POOL_CRASHED,         /* a thread crashed; the others were waited for. Memory may be damaged */
+    POOL_FAILED,          /* it could not start, or the listening socket is of no use any more */
 };
 
 /* Runs `work` with at most `threads_max` threads until SIGTERM or a crash. Every connection that

@@ -170,6 +170,16 @@ static void stop_thread(void *argument)
     free(thread);
 }
 
+/* Signals that a terminal, or lighttpd when it opens its logs again, sends to the whole process
+ * group. They are the web server's to act on: it ends its responders by SIGTERM, after their last
+ * request. */
+static void ignore_unless_handled(int number)
+{
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_DFL)
+        signal(number, SIG_IGN);
+}
+
 static int serve_fastcgi(const struct responder *responder, const struct listener *listener)
 {
     const struct pool_work work = { .context = (void *)responder,
@@ -177,9 +187,8 @@ static int serve_fastcgi(const struct responder *responder, const struct listene
         .serve = serve_connection,
         .thread_stop = stop_thread };
 
-    /* Ctrl-C in a terminal goes to the web server and its responders alike; the web server finishes
-     * what is under way and then ends its responders by SIGTERM. */
-    signal(SIGINT, SIG_IGN);
+    ignore_unless_handled(SIGINT);
+    ignore_unless_handled(SIGHUP);
     if (!fastcgi_init()) {
         log_event("cannot start libfcgi");
         return EXIT_FAILURE;
@@ -190,6 +199,8 @@ static int serve_fastcgi(const struct responder *responder, const struct listene
     case POOL_CRASHED:
         log_event("starts anew after a crash");
         renew_program();
+        __attribute__((fallthrough));
+    case POOL_STOPPED_CRASHED:
         _exit(EXIT_CRASHED); /* without the program's clean-up: its memory may be damaged */
     case POOL_FAILED:
         break;
