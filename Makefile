@@ -76,6 +76,7 @@ help: ## this list
 
 units: $(UNITS)
 fixtures: $(FIXTURES)
+sql: $(SQL)
 objects: $(SOURCES:%.c=$(BUILD)/obj/%.o)
 
 # Every folder's objects but main.o go to an archive, so that unit tests link what they test.
@@ -104,10 +105,11 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(SQL)
 	@mkdir -p $(@D)
 	$(call say,CC) $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-# An SQL file as a C string literal, to be included: services carry their schema with them.
-$(BUILD)/obj/%.sql.inc: %.sql
+# An SQL file as a C string literal with a comma, to be included in the list of a schema's steps:
+# services carry their schema with them.
+$(BUILD)/obj/%.sql.inc: %.sql Makefile
 	@mkdir -p $(@D)
-	$(call say,SQL) sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' $< >$@
+	$(call say,SQL) sed 's/[\\"]/\\&/g; s/.*/"&\\n"/; $$s/$$/,/' $< >$@
 
 # Changes when the compiler or its flags do: objects of both kinds are never mixed.
 $(BUILD)/flags: FORCE
@@ -124,7 +126,7 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 
 FORCE:
 .PHONY: build run start stop restart status logs deps clean test check asan tsan lint compose help \
-	units fixtures objects FORCE
+	units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -9,7 +9,6 @@
 
 static const char *const steps[] = {
 #include "fcgi-orders/sql/1-schema.sql.inc"
-    ,
 #include "fcgi-orders/sql/2-first-orders.sql.inc"
 };
 

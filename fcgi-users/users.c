@@ -7,7 +7,6 @@
 
 static const char *const steps[] = {
 #include "fcgi-users/sql/1-schema.sql.inc"
-    ,
 #include "fcgi-users/sql/2-first-users.sql.inc"
 };
 
