@@ -82,8 +82,12 @@ static struct str category_name(struct str given, struct arena *arena)
     struct buf spaced, titled;
     buf_init(&spaced, arena);
     buf_init(&titled, arena);
-    for (size_t i = 0; i < given.len; i++)
-        buf_char(&spaced, given.at[i] == '-' ? ' ' : given.at[i]);
+    for (size_t i = 0; i < given.len; i++) {
+        char c = given.at[i];
+        if (c == '-')
+            c = ' ';
+        buf_char(&spaced, c);
+    }
     text_title(&titled, buf_as_str(&spaced));
     return buf_as_str(&titled);
 }

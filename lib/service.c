@@ -22,7 +22,7 @@
 #define SERVICE_THREADS_MAX 64
 
 /* Longest body of a request, in bytes: far above any record of a service. */
-#define SERVICE_BODY_MAX (1024 * 1024)
+#define SERVICE_BODY_MAX ((int64_t)1024 * 1024)
 
 /* Longest message about the database, with the file's name in it. */
 #define SERVICE_ERROR_MAX 4608
