@@ -32,9 +32,9 @@ GETS=(/ /users "/users?active=true" /users/1 /users/drink/latte /orders /orders/
 
 # json STATUS JSON [FILTER]: the last reply had that status, was JSON and, through the filter, this.
 json() {
-  expect "$1"
-  [[ $(header content-type) == application/json* ]]
   local found
+  expect "$1" || return 1
+  [[ $(header content-type) == application/json* ]] || { echo "not JSON: $headers" && return 1; }
   found=$(jq -c "${3:-.}" "$BATS_TEST_TMPDIR/body")
   [[ $found == "$2" ]] || { printf 'expected: %s\n     got: %s\n' "$2" "$found" && return 1; }
 }
@@ -373,15 +373,15 @@ back_within_3s() {
 }
 
 @test "a service whose health is not 200 is unhealthy, with its status" {
-  local own_run=$RUN_DIR own_port=$PORT
+  local own_run=$RUN_DIR own_port=$PORT own_url=$URL
   RUN_DIR=$BATS_FILE_TMPDIR/sick PORT=$(free_port)
-  local URL=http://127.0.0.1:$PORT
+  URL=http://127.0.0.1:$PORT
   spawn sick "$BUILD/test/fixtures/misbehave" "unix:$RUN_DIR/sick.sock" 500
   wait_until test -S "$RUN_DIR/sick.sock"
   USERS_SERVICE_URL=unix:$own_run/users.sock ORDERS_SERVICE_URL=unix:$RUN_DIR/sick.sock start_app gateway
   get /health
   stop_service gateway
   kill_spawned
-  RUN_DIR=$own_run PORT=$own_port
+  RUN_DIR=$own_run PORT=$own_port URL=$own_url
   json 503 '["degraded","healthy",{"status":"unhealthy","reachable":true,"http_code":500}]' '[.overall_status,.users_service.status,.orders_service]'
 }
