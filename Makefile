@@ -64,9 +64,9 @@ lint: ## warnings of two compilers, static checks, formats, the rule of the fold
 	@.ci/packages lint
 	@.ci/lint
 
-compose: ## build and start the containers, then run the contract's calls against them
+containers: ## build and start the containers, then run the contract's calls against them
 	docker compose up --build --wait
-	test/compose.sh
+	test/containers.sh
 
 help: ## this list
 	@awk -F ' *## *' '/^## / { print ""; print $$2 } \
@@ -125,7 +125,7 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart status logs deps clean test check asan tsan lint compose help \
+.PHONY: build run start stop restart status logs deps clean test check asan tsan lint containers help \
 	units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

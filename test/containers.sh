@@ -1,9 +1,9 @@
 #!/bin/bash
-# compose: the contract's calls against the containers that `docker compose up --wait` has started.
+# containers: the contract's calls against the containers that `docker compose up --wait` has started.
 #
-#   test/compose.sh [URL]     http://localhost:8000
+#   test/containers.sh [URL]     http://localhost:8000
 #
-# Not part of `make test`, which needs no container engine; `make compose` runs it.
+# Not part of `make test`, which needs no container engine; `make containers` runs it.
 set -u
 url=${1:-http://localhost:8000}
 passed=0 failed=0
