@@ -1,0 +1,147 @@
+#!/usr/bin/env bats
+# check: `fcgi-gateway --check FILE` finds every mistake of a configuration at its place, in one pass,
+# before the first request; and a start says the same. What each kind of value accepts is held in
+# test/unit; here is what a person sees.
+load helpers
+
+setup() {
+  FILE=$BATS_TEST_TMPDIR/gateway.json
+  GATEWAY=$BUILD/fcgi-gateway
+}
+
+# check JSON MISTAKE...: the file has just these mistakes ("LINE:COLUMN: text"), in this order.
+check() {
+  printf '%s' "$1" >"$FILE"
+  shift
+  run "$GATEWAY" --check "$FILE"
+  [[ $status == 1 ]] || { echo "status $status with: $output" && return 1; }
+  local expected
+  printf -v expected "$FILE:%s\n" "$@"
+  [[ $output == "${expected%$'\n'}" ]] || { printf 'expected:\n%sgot:\n%s\n' "$expected" "$output" && return 1; }
+}
+
+@test "the shipped file has no mistake" {
+  run -0 --separate-stderr "$GATEWAY" --check "$ROOT/fcgi-gateway/gateway.json"
+  [[ $output == "$ROOT/fcgi-gateway/gateway.json: ok, 12 routes" && ! $stderr ]]
+}
+
+@test "the file is the argument, or GATEWAY_CONFIG, or the shipped one" {
+  printf '{"routes":{}}' >"$FILE"
+  GATEWAY_CONFIG=$FILE run -0 "$GATEWAY" --check
+  [[ $output == "$FILE: ok, 0 routes" ]]
+  GATEWAY_CONFIG=/nonexistent run -0 "$GATEWAY" --check "$FILE"
+  [[ $output == "$FILE: ok, 0 routes" ]]
+  cd "$ROOT"
+  run -0 env -u GATEWAY_CONFIG "$(realpath "$GATEWAY")" --check
+  [[ $output == "fcgi-gateway/gateway.json: ok, 12 routes" ]]
+}
+
+@test "a file that cannot be read is named, with the reason" {
+  run -1 "$GATEWAY" --check "$BATS_TEST_TMPDIR/none.json"
+  [[ $output == "$BATS_TEST_TMPDIR/none.json: cannot be read: No such file or directory" ]]
+  run -1 "$GATEWAY" --check "$BATS_TEST_TMPDIR"
+  [[ $output == "$BATS_TEST_TMPDIR: cannot be read: Is a directory" ]]
+}
+
+@test "an unknown option is status 2 and shows what there is" {
+  run -2 "$GATEWAY" --chek "$FILE"
+  [[ $output == usage:*--check* ]]
+  run -2 "$GATEWAY" --check "$FILE" "$FILE"
+  run -0 --separate-stderr "$GATEWAY" --help
+  [[ $output == usage:*--check* && ! $stderr ]]
+}
+
+@test "what is not JSON is told with line and column" {
+  check '' '1:1: the text ends where a value is expected'
+  check $'{\n  "routes": {\n    "GET /ü": "ä",  x\n  }\n}' "3:21: expected a name in double quotes"
+  check $'{\n  "routes": {\n    "GET /": "x",\n  }\n}' "3:17: ',' with nothing behind it"
+  check '{"routes":{}} x' '1:15: something follows the value'
+  check '[]' '1:1: expected object, not array'
+}
+
+@test "all mistakes are found in one pass, each at its place" {
+  check '{
+  "upsteams": {},
+  "upstreams": {
+    "users":  { "servers": ["unix:users.sock"], "timeout": 5, "titel": "Users" },
+    "orders": { "servers": ["ftp://x"], "health": { "path": "health" } },
+    "none":   { "title": "None" }
+  },
+  "errors": { "unreachable": 200 },
+  "limits": { "body": "1MB" },
+  "routes": {
+    "GET /users":        "user",
+    "GET /users/{id}":   "users",
+    "GET /users/{name}": "users",
+    "FETCH /users": "users",
+    "GET /n": 5
+  }
+}' \
+    "2:3: unknown key 'upsteams' (did you mean 'upstreams'?)" \
+    '4:60: a duration has a unit: "5s" or "5ms"' \
+    "4:63: unknown key 'titel' (did you mean 'title'?)" \
+    "5:29: 'ftp://x' is no server (write \"http://host:port\" or \"unix:path\")" \
+    "5:61: a path starts with '/'" \
+    "6:15: 'servers' is missing here" \
+    '8:30: 200 is no whole number from 400 to 599' \
+    "9:23: '1MB' is no size (write \"512B\", \"64KiB\", \"10MiB\", \"1GiB\")" \
+    "11:26: there is no upstream 'user' (did you mean 'users'?)" \
+    "13:5: this matches the same requests as 'GET /users/{id}' in line 12" \
+    '14:5: unknown method (known are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; several are written GET,POST without a space)' \
+    "15:15: a route is the name of an upstream, \"builtin:health\", or an object with a 'reply'"
+}
+
+@test "references that cannot be met and calls that wait for themselves are found" {
+  check '{
+  "upstreams": { "u": { "servers": ["unix:u.sock"] } },
+  "routes": {
+    "GET /a": {
+      "calls": { "a": "u GET /{b.id}", "b": "u GET /{a.id}", "c": "u GET /{c.id}", "d": "u GET /{a.id}" },
+      "reply": "{nobody.x}"
+    },
+    "GET /b/{id}": {
+      "calls": { "user": "u GET /users/{idd}", "id": "nowhere GET /", "post": "u POST /", "none": "u" },
+      "reply": { "x": "{usr.name}", "y": ["{user"], "z": "{error.title}" },
+      "failure": { "x": "{error.titel}" }
+    }
+  }
+}' \
+    "5:23: call 'a' waits for its own reply, directly or through other calls" \
+    "5:45: call 'b' waits for its own reply, directly or through other calls" \
+    "5:67: call 'c' waits for its own reply, directly or through other calls" \
+    "5:89: call 'd' waits for its own reply, directly or through other calls" \
+    "6:16: {nobody.x}: 'nobody' is no call and no path parameter of this route" \
+    "9:26: {idd}: 'idd' is no call and no path parameter of this route (did you mean 'id'?)" \
+    "9:48: 'id' is a path parameter of this route already" \
+    "9:54: there is no upstream 'nowhere'" \
+    "9:79: a call's method is GET, not 'POST'" \
+    '9:99: a call is "upstream GET /path"' \
+    "10:23: {usr.name}: 'usr' is no call and no path parameter of this route (did you mean 'user'?)" \
+    "10:43: '{' without '}' (write {{ for a brace)" \
+    "10:58: {error.title}: {error...} can only stand in a 'failure' body" \
+    "11:25: {error.titel}: an error has no 'titel', only title, message and status (did you mean 'title'?)"
+}
+
+@test "the environment is read when the file is" {
+  printf '%s' '{"upstreams":{"u":{"servers":["${THE_SERVER}"]}},"routes":{"GET /":"u"}}' >"$FILE"
+  THE_SERVER=http://host:80 run -0 "$GATEWAY" --check "$FILE"
+  THE_SERVER=host run -1 "$GATEWAY" --check "$FILE"
+  [[ $output == "$FILE:1:31: 'host' is no server"* ]]
+  run -1 env -u THE_SERVER "$GATEWAY" --check "$FILE"
+  [[ $output == "$FILE:1:31: the environment has no variable 'THE_SERVER' (give a default: \${THE_SERVER:-value})" ]]
+}
+
+@test "a start says the same as --check, and starts nothing" {
+  printf '{\n"routes": {\n"GET /": "nobody"\n}}' >"$FILE"
+  run -1 "$GATEWAY" --check "$FILE"
+  local said=$output
+  [[ $said == "$FILE:3:10: there is no upstream 'nobody'" ]]
+  run -1 "$GATEWAY" "$FILE"
+  [[ $output == "$said" ]]
+  GATEWAY_CONFIG=$FILE run -1 "$GATEWAY"
+  [[ $output == "$said" ]]
+  choose_place
+  GATEWAY_CONFIG=$FILE run -1 "$CONTROL" start
+  release_ports
+  [[ $output == *"$said"* && ! $(processes_of "$RUN_DIR") ]]
+}
