@@ -106,9 +106,10 @@ ask() {
   get "$path" "${options[@]}"
 }
 
-# two A_MS B_MS [A_STATUS B_STATUS]
+# two "A_MS B_MS" [A_STATUS B_STATUS]: the two services' times and statuses.
 two() {
-  ask /two 'a={"v":"first"}' 'b={"v":2.0}' "a_ms=$1" "b_ms=$2" "a_status=${3:-200}" "b_status=${4:-200}"
+  ask /two 'a={"v":"first"}' 'b={"v":2.0}' "a_ms=${1% *}" "b_ms=${1#* }" \
+    "a_status=${2:-200}" "b_status=${3:-200}"
 }
 
 ## What the template says
@@ -154,7 +155,7 @@ two() {
 }
 
 @test "HEAD gives the same header section without the body" {
-  two 0 0
+  two "0 0"
   expect 200
   local length=${#body}
   request HEAD '/two?a=%7B%22v%22:%22first%22%7D&b=%7B%22v%22:2.0%7D&a_ms=0&b_ms=0&a_status=200&b_status=200'
@@ -223,7 +224,7 @@ two() {
 @test "the reply does not depend on which service is faster" {
   local times
   for times in "0 0" "0 150" "150 0"; do
-    two $times
+    two "$times"
     expect 200 '{"b":2.0,"a":"first"}'
   done
 }
@@ -231,11 +232,11 @@ two() {
 @test "when both fail, the first in the file is told, whichever failed first" {
   local times
   for times in "0 0" "0 150" "150 0"; do
-    two $times 500 503
+    two "$times" 500 503
     expect 523 '{"error":"Sorry","title":"Odd service error","message":"Service answered 500","status":523}'
-    two $times 503 404
+    two "$times" 503 404
     expect 521 '{"error":"Sorry","title":"Odd service unavailable","message":"Service answered 503","status":521}'
-    two $times 404 500
+    two "$times" 404 500
     expect 404 '{"v":"first"}'
   done
 }
@@ -243,9 +244,9 @@ two() {
 @test "what a failure shows of other calls does not depend on time either" {
   local times
   for times in "0 0" "0 150" "150 0"; do
-    two $times 200 500
+    two "$times" 200 500
     expect 523 '{"error":"Sorry","title":"Odd service error","message":"Service answered 500","status":523,"partial":{"a":"first"}}'
-    two $times 500 200
+    two "$times" 500 200
     expect 523 '{"error":"Sorry","title":"Odd service error","message":"Service answered 500","status":523,"partial":{"b":2.0}}'
   done
 }
@@ -256,7 +257,7 @@ two() {
   local times status
   for times in "0 0" "0 150" "150 0"; do
     for status in 400 403 404 409 422 429; do
-      two $times 200 "$status"
+      two "$times" 200 "$status"
       expect "$status" '{"v":2.0}'
     done
   done

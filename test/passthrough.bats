@@ -66,7 +66,7 @@ web_server_pid() { processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p'; }
 
 @test "a path and query of 8 KiB reach the service whole" {
   local target
-  target=/echo/$(printf 'a%.0s' {1..4000})?$(printf 'b%.0s' {1..4000})
+  target="/echo/$(printf 'a%.0s' {1..4000})?$(printf 'b%.0s' {1..4000})"
   get "$target"
   expect 200
   [[ $(field .target) == "$target" ]]
@@ -309,7 +309,7 @@ web_server_pid() { processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p'; }
 }
 
 @test "a streamed reply arrives piece by piece" {
-  local first= now
+  local first='' now
   while read -r _; do
     now=${EPOCHREALTIME/./}
     first=${first:-$now}
