@@ -24,6 +24,7 @@ setup_file() {
     "GET /one":  { "calls": { "a": "odd GET /json?value={query.a}" }, "reply": "{a}" },
     "GET /call/{behaviour}":       { "calls": { "a": "odd GET /{behaviour}" }, "reply": { "a": "{a}", "b": 1 } },
     "GET /call/{behaviour}/{arg}": { "calls": { "a": "odd GET /{behaviour}/{arg}" }, "reply": { "a": "{a}", "b": 1 } },
+    "GET /huge": { "calls": { "a": "odd GET /huge?bytes={query.bytes}" }, "reply": { "a": "{a}" } },
     "GET /list": { "calls": { "a": "odd GET /list?count={query.count}" }, "reply": { "a": "{a}" } },
 
     "GET /parts": {
@@ -347,10 +348,10 @@ two() {
 }
 
 @test "a reply longer than the gateway keeps is an error of the service, and costs only this request" {
-  ask /list count=9000000
+  ask /huge bytes=17000000
   expect 523 '{"error":"Odd service error","message":"The reply is too long"}'
-  get /call/huge
-  expect 523
+  ask /huge bytes=1000000000000
+  expect 523 '{"error":"Odd service error","message":"The reply is too long"}'
   ask /one a=1
   expect 200 1
 }
