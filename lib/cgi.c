@@ -15,18 +15,20 @@ static ssize_t read_body(struct connection *connection, void *bytes, size_t size
     return got;
 }
 
-static bool write_whole(const char *bytes, size_t len)
+static bool write_whole(struct cgi *cgi, const char *bytes, size_t len)
 {
-    while (len > 0) {
+    while (len > 0 && !cgi->is_failed) {
         ssize_t written = write(STDOUT_FILENO, bytes, len);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written < 0)
-            return false;
+        if (written < 0) {
+            cgi->is_failed = true;
+            break;
+        }
         bytes += written;
         len -= (size_t)written;
     }
-    return true;
+    return !cgi->is_failed;
 }
 
 static bool flush_reply(struct connection *connection)
@@ -34,7 +36,7 @@ static bool flush_reply(struct connection *connection)
     struct cgi *cgi = (struct cgi *)connection;
     size_t len = cgi->kept;
     cgi->kept = 0;
-    return write_whole(cgi->buffer, len);
+    return write_whole(cgi, cgi->buffer, len);
 }
 
 static bool write_reply(struct connection *connection, const char *bytes, size_t len)
@@ -43,7 +45,7 @@ static bool write_reply(struct connection *connection, const char *bytes, size_t
     if (len > sizeof(cgi->buffer) - cgi->kept && !flush_reply(connection))
         return false;
     if (len > sizeof(cgi->buffer))
-        return write_whole(bytes, len);
+        return write_whole(cgi, bytes, len);
     memcpy(cgi->buffer + cgi->kept, bytes, len);
     cgi->kept += len;
     return true;
@@ -54,6 +56,7 @@ void cgi_open(struct cgi *cgi)
     cgi->connection =
         (struct connection){ .read = read_body, .write = write_reply, .flush = flush_reply };
     cgi->kept = 0;
+    cgi->is_failed = false;
 }
 
 bool cgi_close(struct cgi *cgi)

@@ -121,7 +121,8 @@ static void line_end(struct line *line)
         return; /* there is nowhere to say that nothing can be said */
 }
 
-static void line_format(struct line *line, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void line_format(
+    struct line *line, const char *format, va_list arguments)
 {
     char text[LOG_LINE_MAX];
     int len = vsnprintf(text, sizeof(text), format, arguments);

@@ -242,7 +242,7 @@ static ssize_t read_source(struct connection *connection, void *bytes, size_t si
     size_t left = source->size - source->given;
     size_t part = size < 4 ? size : 4;
     part = part < left ? part : left;
-    memcpy(bytes, "0123456789" + source->given, part);
+    memcpy(bytes, &"0123456789"[source->given], part);
     source->given += part;
     return part > 0 ? (ssize_t)part : -1;
 }
