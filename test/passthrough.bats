@@ -409,14 +409,28 @@ web_server_pid() { processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p'; }
 }
 
 @test "a POST is not sent twice when the service closes the connection" {
-  local before after
-  get /count
-  before=$(field .requests)
-  request POST /empty -d x
-  expect 502
-  get /count
-  after=$(field .requests)
-  ((after - before == 2)) || { echo "$((after - before - 1)) POSTs" && return 1; }
+  local before after data
+  for data in x ''; do
+    get /count
+    before=$(field .requests)
+    request POST /empty -d "$data"
+    expect 502
+    get /count
+    after=$(field .requests)
+    ((after - before == 2)) || { echo "$((after - before - 1)) POSTs of '$data'" && return 1; }
+  done
+}
+
+@test "a kept connection that the service closes in the meantime costs nobody anything" {
+  local method i
+  for method in GET HEAD PUT DELETE POST PATCH; do
+    for i in 1 2 3; do
+      get /tired
+      expect 200
+      [[ $method == [GHD]* ]] && request "$method" /ok || request "$method" /ok -d x
+      [[ $code == 200 ]] || { echo "$method: $code $body" && return 1; }
+    done
+  done
 }
 
 @test "connections to the service are kept" {
