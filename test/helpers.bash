@@ -104,8 +104,10 @@ processes_of() {
 }
 
 sanitizers_are_silent() {
-  ! grep -hE -A 30 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' \
-    "$RUN_DIR"/*.log "$RUN_DIR"/*.log.old 2>/dev/null
+  local said
+  said=$(cat "$RUN_DIR"/*.log "$RUN_DIR"/*.log.old 2>/dev/null |
+    grep -E -A 30 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:') || true
+  [[ ! $said ]] || { echo "a sanitizer said:" && echo "$said" && return 1; }
 }
 
 start_service() { "$CONTROL" start "$1" 3>&-; }
@@ -127,7 +129,7 @@ spawn() {
       ((fd <= 2)) || exec {fd}>&-
     done
     exec "$@"
-  ) </dev/null >"$RUN_DIR/$name.log" 2>&1 &
+  ) </dev/null >>"$RUN_DIR/$name.log" 2>&1 &
   echo $! >>"$RUN_DIR/spawned"
 }
 
