@@ -5,8 +5,10 @@
  * order of the file counts.
  */
 #include "compose.h"
+#include <stdlib.h>
 #include "failure.h"
 #include "forward.h"
+#include "lib/body.h"
 
 struct composition {
     struct request *request;
@@ -31,6 +33,47 @@ static void fail(
     self->failed |= bit(index);
 }
 
+/* Bytes of a call's body that are still to be sent. */
+static ssize_t read_body(struct call *call, void *bytes, size_t size)
+{
+    struct str *left = call->context;
+    size_t len = left->len < size ? left->len : size;
+    if (len)
+        memcpy(bytes, left->at, len);
+    *left = (struct str){ left->at + len, left->len - len };
+    return (ssize_t)len;
+}
+
+static bool set_body(struct composition *self, const struct call_plan *plan, struct call *call)
+{
+    struct arena *arena = self->request->arena;
+    struct str *left = arena_alloc(arena, sizeof *left);
+    struct buf body;
+    buf_init(&body, arena);
+    if (!template_write(plan->body, &self->values, &body))
+        return false;
+    *left = buf_as_str(&body);
+    call->read = read_body;
+    call->body_length = (int64_t)left->len;
+    call->context = left;
+    return true;
+}
+
+/* The fields that the file says, in front of those that every call has. */
+static void set_fields(struct composition *self, const struct call_plan *plan, struct call *call)
+{
+    struct arena *arena = self->request->arena;
+    struct call_field *first = forward_own(self->request, plan->body != NULL);
+    for (unsigned i = plan->fields.count; i-- > 0;) {
+        struct call_field *field = arena_alloc(arena, sizeof *field);
+        struct str value = field_plan_value(&plan->fields.list[i], &self->values, arena);
+        *field = (struct call_field){ plan->fields.list[i].name, value, first };
+        if (value.at)
+            first = field;
+    }
+    call->fields = first;
+}
+
 static void start(struct composition *self, unsigned index)
 {
     const struct call_plan *plan = &self->route->calls[index];
@@ -41,14 +84,19 @@ static void start(struct composition *self, unsigned index)
     *call = (struct call){
         .upstream = plan->upstream,
         .method = plan->method,
-        .fields = forward_request_id(self->request),
         .timeout_ms = plan->upstream->timeout_ms,
         .arena = self->request->arena,
     };
-    if (!template_text_write_target(plan->target, &self->values, &target)) {
-        fail(self, index, CALL_BROKEN, "A reply lacks what this call needs");
+    if (plan->when && !reference_is_true(plan->when, &self->values)) {
+        self->done |= bit(index); /* not made: whatever refers to it is missing */
         return;
     }
+    if (!template_text_write_target(plan->target, &self->values, &target) ||
+        (plan->body && !set_body(self, plan, call))) {
+        fail(self, index, CALL_BROKEN, "What this call needs is missing");
+        return;
+    }
+    set_fields(self, plan, call);
     call->target = buf_as_text(&target);
     caller_start(self->request->thread, call);
 }
@@ -67,7 +115,7 @@ static void start_ready(struct composition *self)
                 again = true;
             } else if ((after & self->done) == after) {
                 start(self, i);
-                again |= (self->failed & bit(i)) != 0;
+                again |= ((self->failed | self->done) & bit(i)) != 0; /* it ended at once */
             }
         }
     }
@@ -100,12 +148,11 @@ static void judge(struct composition *self, unsigned index)
         fail(self, index, CALL_UNREACHABLE, answered(self, call->status));
     else if (call->status >= 300)
         fail(self, index, CALL_BROKEN, answered(self, call->status));
-    else if (call->body.len == 0 && call->status == 204)
-        self->done |= bit(index);
-    else if (!json_read(&reply->json, call->body, self->request->arena, NULL))
+    else if (call->body.len > 0 && !json_read(&reply->json, call->body, self->request->arena, NULL))
         fail(self, index, CALL_BROKEN, "The reply is not JSON");
     else {
-        reply->is_there = true;
+        reply->is_there = call->body.len > 0;
+        reply->call = call;
         self->done |= bit(index);
     }
     failure_log_call(self->request, self->route->calls[index].name, call);
@@ -167,13 +214,31 @@ static int reply_failure(struct composition *self, struct reply *reply, const st
     return reply_json(reply, error.status, buf_as_str(&body));
 }
 
+/* What the file says, or what the call answered that it refers to. */
+static int success_status(const struct composition *self)
+{
+    const struct reference *reference = self->route->status_reference;
+    struct str text;
+    if (!reference || !reference_text(reference, &self->values, &text) || text.len != 3)
+        return self->route->status;
+    int status = atoi(arena_copy(self->request->arena, text.at, text.len));
+    return status >= 200 && status <= 599 ? status : self->route->status;
+}
+
 static int reply_success(struct composition *self, struct reply *reply)
 {
+    struct arena *arena = self->request->arena;
     struct buf body;
-    buf_init(&body, self->request->arena);
+    buf_init(&body, arena);
     if (!template_write(self->route->reply, &self->values, &body))
         buf_text(&body, "{}");
-    return reply_json(reply, self->route->status, buf_as_str(&body));
+    for (unsigned i = 0; i < self->route->fields.count; i++) {
+        const struct field_plan *plan = &self->route->fields.list[i];
+        struct str value = field_plan_value(plan, &self->values, arena);
+        if (value.at)
+            reply_field(reply, plan->name.at, value);
+    }
+    return reply_json(reply, success_status(self), buf_as_str(&body));
 }
 
 int compose(struct request *request, struct reply *reply, const struct config *config,
@@ -182,7 +247,14 @@ int compose(struct request *request, struct reply *reply, const struct config *c
     struct composition self = { .request = request, .config = config, .route = route };
     self.calls = arena_zero(request->arena, route->call_count * sizeof *self.calls);
     self.replies = arena_zero(request->arena, route->call_count * sizeof *self.replies);
-    self.values = (struct reference_values){ request, match, self.replies, NULL };
+    struct json body;
+    self.values = (struct reference_values){ request, match, NULL, self.replies, NULL };
+    if (route->needs_body) {
+        int status = body_read_json(request, reply, "application/json", &body);
+        if (status)
+            return status;
+        self.values.body = &body;
+    }
     run_calls(&self);
     int first = first_failed(&self);
     if (first < 0)

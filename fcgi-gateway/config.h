@@ -6,18 +6,10 @@
 #include <stdio.h>
 #include "lib/arena.h"
 #include "lib/route.h"
+#include "call_plan.h"
 #include "reference.h"
 #include "template.h"
 #include "upstream.h"
-
-/* One call of a composed route. */
-struct call_plan {
-    struct str name;
-    const struct upstream *upstream;
-    const char *method;
-    const struct template_text *target;
-    uint32_t after; /* a bit for every call whose reply this one needs */
-};
 
 enum route_kind {
     ROUTE_PASS,    /* one call, streamed */
@@ -32,10 +24,13 @@ struct route {
     const struct upstream *upstream; /* of ROUTE_PASS */
     struct call_plan *calls;
     unsigned call_count;
-    int status;                     /* of the reply when all calls succeed */
-    const struct template *reply;   /* of ROUTE_COMPOSE */
-    const struct template *failure; /* NULL: the gateway's own error body */
-    uint32_t failure_needs;         /* a bit for every call that `failure` shows */
+    int status;                               /* of the reply when all calls succeed */
+    const struct reference *status_reference; /* where it says that instead; else NULL */
+    struct field_plans fields;                /* header fields of the reply */
+    bool needs_body;                          /* some reference is to the request's body */
+    const struct template *reply;             /* of ROUTE_COMPOSE */
+    const struct template *failure;           /* NULL: the gateway's own error body */
+    uint32_t failure_needs;                   /* a bit for every call that `failure` shows */
 };
 
 /* Statuses for what goes wrong with a call. */

@@ -167,10 +167,12 @@ const struct call_field *forward_request(const struct request *request, struct s
     return list.first;
 }
 
-const struct call_field *forward_request_id(const struct request *request)
+struct call_field *forward_own(const struct request *request, bool has_json_body)
 {
     struct field_list list = { .arena = request->arena };
     list.end = &list.first;
+    if (has_json_body)
+        add(&list, STR("Content-Type"), STR("application/json"));
     add(&list, STR("X-Request-ID"), str_of(request->id));
     return list.first;
 }

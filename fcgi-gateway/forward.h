@@ -10,8 +10,8 @@
  * X-Request-ID and Via; `gateway` is the name that Via gives. In the request's arena. */
 const struct call_field *forward_request(const struct request *request, struct str gateway);
 
-/* Only what a call of our own carries: X-Request-ID. */
-const struct call_field *forward_request_id(const struct request *request);
+/* Only what a call of our own carries: X-Request-ID, and the type of a body that we wrote. */
+struct call_field *forward_own(const struct request *request, bool has_json_body);
 
 /* Adds the upstream reply's end-to-end fields to ours, in their order. Content-Length comes along
  * only if `with_length`. */

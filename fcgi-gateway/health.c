@@ -48,7 +48,7 @@ static struct call *ask_all(struct request *request, const struct config *config
             .upstream = upstream,
             .method = "GET",
             .target = upstream->health_path,
-            .fields = forward_request_id(request),
+            .fields = forward_own(request, false),
             .timeout_ms = upstream->health_timeout_ms,
             .arena = request->arena,
         };

@@ -13,61 +13,8 @@ struct plan {
     struct route *route;
     struct reference_scope scope;
     uint32_t call_nodes[CALLS_MAX];
-    uint32_t reply, failure; /* nodes, or JSON_NONE */
+    uint32_t reply, failure, status, headers; /* nodes, or JSON_NONE */
 };
-
-static const struct upstream *find_upstream(
-    struct settings *settings, uint32_t node, const struct config *config, struct str name)
-{
-    for (unsigned i = 0; i < config->upstream_count; i++)
-        if (str_eq(config->upstreams[i].name, name))
-            return &config->upstreams[i];
-    const char **known = arena_alloc(settings->arena, (config->upstream_count + 1) * sizeof *known);
-    for (unsigned i = 0; i < config->upstream_count; i++) {
-        struct str one = config->upstreams[i].name;
-        known[i] = arena_copy(settings->arena, one.at, one.len);
-    }
-    setting_mistake(settings, node, "there is no upstream '%.*s'%s", (int)name.len, name.at,
-        mistake_suggestion(settings->arena, name, known, config->upstream_count));
-    return NULL;
-}
-
-/* Takes the next word off a call's text. */
-static struct str next_word(struct str *text)
-{
-    while (text->len && *text->at == ' ')
-        *text = (struct str){ text->at + 1, text->len - 1 };
-    const char *space = text->len ? memchr(text->at, ' ', text->len) : NULL;
-    struct str word = { text->at, space ? (size_t)(space - text->at) : text->len };
-    *text = (struct str){ text->at + word.len, text->len - word.len };
-    return word;
-}
-
-/* "users GET /users/{id}" */
-static void read_call(struct settings *settings, struct plan *plan, unsigned index)
-{
-    struct call_plan *call = &plan->route->calls[index];
-    uint32_t node = plan->call_nodes[index];
-    struct str text;
-    if (!setting_template_text(settings, node, &text))
-        return;
-    struct str upstream = next_word(&text), method = next_word(&text), target = next_word(&text);
-    struct str more = next_word(&text);
-    if (target.len == 0 || *target.at != '/' || more.len) {
-        setting_mistake(settings, node, "a call is \"upstream GET /path\"");
-        return;
-    }
-    if (!str_is(method, "GET")) {
-        setting_mistake(
-            settings, node, "a call's method is GET, not '%.*s'", (int)method.len, method.at);
-        return;
-    }
-    call->upstream = find_upstream(settings, node, plan->config, upstream);
-    call->method = "GET";
-    plan->scope.used = 0;
-    call->target = template_text_new(settings, node, target, &plan->scope);
-    call->after = plan->scope.used;
-}
 
 /* First words of references that mean something else than a parameter or a call. */
 static const char *const reserved[] = { "query", "header", "body", "error" };
@@ -115,9 +62,16 @@ static void note_failure(struct settings *settings, uint32_t node, void *target)
     ((struct plan *)target)->failure = node;
 }
 
-static void read_status(struct settings *settings, uint32_t node, void *target)
+static void note_status(struct settings *settings, uint32_t node, void *target)
 {
-    setting_int(settings, node, 200, 599, &((struct plan *)target)->route->status);
+    (void)settings;
+    ((struct plan *)target)->status = node;
+}
+
+static void note_headers(struct settings *settings, uint32_t node, void *target)
+{
+    (void)settings;
+    ((struct plan *)target)->headers = node;
 }
 
 /* Takes away, again and again, the calls that wait for nothing that is left. What cannot be taken
@@ -141,12 +95,29 @@ static void check_cycles(struct settings *settings, const struct plan *plan)
                 (int)route->calls[i].name.len, route->calls[i].name.at);
 }
 
+/* The reply's parts, which may refer to all calls. */
+static void read_reply(struct settings *settings, struct plan *plan)
+{
+    struct route *route = plan->route;
+    if (plan->reply != JSON_NONE)
+        route->reply = template_new(settings, plan->reply, &plan->scope);
+    if (plan->headers != JSON_NONE)
+        field_plans_read(settings, plan->headers, &plan->scope, &route->fields);
+    if (plan->status == JSON_NONE)
+        return;
+    if (settings->json.nodes[plan->status].type == JSON_STRING)
+        route->status_reference = template_only_reference(settings, plan->status, &plan->scope);
+    else
+        setting_int(settings, plan->status, 200, 599, &route->status);
+}
+
 static void read_object(struct settings *settings, uint32_t node, struct plan *plan)
 {
     static const struct setting known[] = {
         { "calls", false, note_calls },
         { "reply", true, note_reply },
-        { "status", false, read_status },
+        { "status", false, note_status },
+        { "headers", false, note_headers },
         { "failure", false, note_failure },
     };
     struct route *route = plan->route;
@@ -155,15 +126,15 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
     if (!setting_object(settings, node, known, COUNT(known), plan))
         return;
     for (unsigned i = 0; i < route->call_count; i++)
-        read_call(settings, plan, i);
+        call_plan_read(settings, plan->call_nodes[i], plan->config, &plan->scope, &route->calls[i]);
     check_cycles(settings, plan);
-    if (plan->reply != JSON_NONE)
-        route->reply = template_new(settings, plan->reply, &plan->scope);
+    read_reply(settings, plan);
     plan->scope.has_error = true;
     plan->scope.used = 0;
     if (plan->failure != JSON_NONE)
         route->failure = template_new(settings, plan->failure, &plan->scope);
     route->failure_needs = plan->scope.used;
+    route->needs_body = plan->scope.uses_body;
 }
 
 static void read_short_form(struct settings *settings, uint32_t node, struct plan *plan)
@@ -178,7 +149,7 @@ static void read_short_form(struct settings *settings, uint32_t node, struct pla
         setting_mistake(settings, node, "there is no '%.*s'%s", (int)text.len, text.at,
             mistake_suggestion(settings->arena, text, builtins, COUNT(builtins)));
     else
-        plan->route->upstream = find_upstream(settings, node, plan->config, text);
+        plan->route->upstream = call_plan_upstream(settings, node, plan->config, text);
 }
 
 void plan_read(struct settings *settings, uint32_t node, struct config *config, struct route *route)
@@ -189,6 +160,8 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         .scope = { .pattern = route->line },
         .reply = JSON_NONE,
         .failure = JSON_NONE,
+        .status = JSON_NONE,
+        .headers = JSON_NONE,
     };
     for (unsigned i = 0; i < COUNT(reserved); i++)
         if (reference_is_parameter(route->line, str_of(reserved[i])))

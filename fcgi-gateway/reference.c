@@ -65,8 +65,9 @@ static unsigned split(struct str text, struct str *words)
 static const char *unknown_name(
     struct str word, const struct reference_scope *scope, struct arena *arena)
 {
-    const char *known[CALLS_MAX + ROUTE_PARAMETERS_MAX + 3] = { "query", "header", "error" };
-    unsigned count = 3;
+    const char *known[CALLS_MAX + ROUTE_PARAMETERS_MAX + 4] = { "query", "header", "body",
+        "error" };
+    unsigned count = 4;
     for (unsigned i = 0; i < scope->call_count; i++)
         known[count++] = arena_copy(arena, scope->calls[i].at, scope->calls[i].len);
     struct str name;
@@ -106,8 +107,9 @@ static const char *parse_named(enum reference_root root, const struct str *words
     return NULL;
 }
 
-static const char *parse_call(unsigned call, const struct str *words, unsigned count,
-    struct reference_scope *scope, struct arena *arena, struct reference *reference)
+/* The words behind the first one as steps into JSON. */
+static const char *parse_steps(
+    const struct str *words, unsigned count, struct arena *arena, struct reference *reference)
 {
     struct str *steps = arena_alloc(arena, count * sizeof *steps);
     for (unsigned i = 1; i < count; i++) {
@@ -115,17 +117,53 @@ static const char *parse_call(unsigned call, const struct str *words, unsigned c
             return "there is nothing between two dots";
         steps[i - 1] = words[i];
     }
-    scope->used |= (uint32_t)1 << call;
-    *reference = (struct reference){ REFERENCE_CALL, call, NULL, steps, count - 1 };
+    reference->steps = steps;
+    reference->step_count = count - 1;
     return NULL;
+}
+
+/* "$status" or "$headers.Name" behind a call's name */
+static const char *parse_came_with(
+    const struct str *words, unsigned count, struct arena *arena, struct reference *reference)
+{
+    if (str_is(words[1], "$status") && count == 2) {
+        reference->root = REFERENCE_CALL_STATUS;
+        return NULL;
+    }
+    if (str_is(words[1], "$headers") && count == 3 && words[2].len) {
+        reference->root = REFERENCE_CALL_HEADER;
+        reference->name = arena_copy(arena, words[2].at, words[2].len);
+        return NULL;
+    }
+    return "a call's reply came with $status and $headers.Name only";
+}
+
+static const char *parse_call(unsigned call, const struct str *words, unsigned count,
+    struct reference_scope *scope, struct arena *arena, struct reference *reference)
+{
+    scope->used |= (uint32_t)1 << call;
+    reference->root = REFERENCE_CALL;
+    reference->call = call;
+    if (count > 1 && words[1].len && *words[1].at == '$')
+        return parse_came_with(words, count, arena, reference);
+    return parse_steps(words, count, arena, reference);
+}
+
+/* Takes ":int" off the end. */
+static bool take_type(struct str *inside)
+{
+    if (inside->len < 4 || memcmp(inside->at + inside->len - 4, ":int", 4) != 0)
+        return false;
+    inside->len -= 4;
+    return true;
 }
 
 const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference)
 {
     struct str words[STEPS_MAX];
+    *reference = (struct reference){ .is_int = take_type(&inside) };
     unsigned count = split(inside, words);
-    *reference = (struct reference){ 0 };
     for (unsigned i = 0; i < scope->call_count; i++)
         if (str_eq(words[0], scope->calls[i]))
             return parse_call(i, words, count, scope, arena, reference);
@@ -133,6 +171,11 @@ const char *reference_parse(struct str inside, struct reference_scope *scope, st
         return parse_named(REFERENCE_QUERY, words, count, arena, reference);
     if (str_is(words[0], "header"))
         return parse_named(REFERENCE_HEADER, words, count, arena, reference);
+    if (str_is(words[0], "body")) {
+        reference->root = REFERENCE_BODY;
+        scope->uses_body = true;
+        return parse_steps(words, count, arena, reference);
+    }
     if (str_is(words[0], "error")) {
         const char *wrong = parse_named(REFERENCE_ERROR, words, count, arena, reference);
         return wrong ? wrong : parse_error_member(scope, words[1], arena);
@@ -149,6 +192,14 @@ const char *reference_parse(struct str inside, struct reference_scope *scope, st
 static struct value text_value(struct str text)
 {
     return (struct value){ .kind = text.at ? VALUE_TEXT : VALUE_MISSING, .text = text };
+}
+
+static struct value number_value(int number, struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, arena);
+    buf_int(&text, number);
+    return (struct value){ .kind = VALUE_RAW, .text = buf_as_str(&text) };
 }
 
 /* A path parameter that is digits is a number, and JSON allows no leading zeros. */
@@ -204,25 +255,35 @@ static bool element_number(struct str step, uint32_t *number)
     return step.len > 0;
 }
 
-static struct value find_in_reply(const struct reference *reference, const struct call_reply *reply)
+static struct value find_in_json(const struct reference *reference, const struct json *json)
 {
-    if (!reply->is_there)
-        return (struct value){ .kind = VALUE_MISSING };
     uint32_t node = 0, number;
     for (unsigned i = 0; i < reference->step_count && node != JSON_NONE; i++) {
         struct str step = reference->steps[i];
-        if (reply->json.nodes[node].type == JSON_OBJECT)
-            node = json_member(&reply->json, node, step);
+        if (json->nodes[node].type == JSON_OBJECT)
+            node = json_member(json, node, step);
         else
-            node = element_number(step, &number) ? json_element(&reply->json, node, number)
-                                                 : JSON_NONE;
+            node = element_number(step, &number) ? json_element(json, node, number) : JSON_NONE;
     }
     if (node == JSON_NONE)
         return (struct value){ .kind = VALUE_MISSING };
-    return (struct value){ .kind = VALUE_NODE, .json = &reply->json, .node = node };
+    return (struct value){ .kind = VALUE_NODE, .json = json, .node = node };
 }
 
-static struct value find(const struct reference *reference, const struct reference_values *values)
+static struct value find_in_call(
+    const struct reference *reference, const struct call_reply *reply, struct arena *arena)
+{
+    if (reference->root == REFERENCE_CALL && reply->is_there)
+        return find_in_json(reference, &reply->json);
+    if (reference->root == REFERENCE_CALL || !reply->call)
+        return (struct value){ .kind = VALUE_MISSING };
+    if (reference->root == REFERENCE_CALL_HEADER)
+        return text_value(call_field(reply->call, reference->name));
+    return number_value(reply->call->status, arena);
+}
+
+static struct value find_any(
+    const struct reference *reference, const struct reference_values *values)
 {
     switch (reference->root) {
     case REFERENCE_PARAMETER:
@@ -233,10 +294,57 @@ static struct value find(const struct reference *reference, const struct referen
         return text_value(str_of(request_header(values->request, reference->name)));
     case REFERENCE_ERROR:
         return find_error(reference->name, values->error, values->request->arena);
+    case REFERENCE_BODY:
+        if (values->body)
+            return find_in_json(reference, values->body);
+        break;
     case REFERENCE_CALL:
-        return find_in_reply(reference, &values->replies[reference->call]);
+    case REFERENCE_CALL_STATUS:
+    case REFERENCE_CALL_HEADER:
+        return find_in_call(reference, &values->replies[reference->call], values->request->arena);
     }
     return (struct value){ .kind = VALUE_MISSING };
+}
+
+/* Is this a JSON number without fraction and exponent? */
+static bool is_whole_number(struct str text)
+{
+    size_t sign = text.len && *text.at == '-';
+    for (size_t i = sign; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return text.len > sign && (text.at[sign] != '0' || text.len == sign + 1);
+}
+
+static struct value find(const struct reference *reference, const struct reference_values *values)
+{
+    struct value value = find_any(reference, values);
+    if (!reference->is_int || value.kind == VALUE_MISSING)
+        return value;
+    if (value.kind == VALUE_NODE && value.json->nodes[value.node].type != JSON_NUMBER)
+        return (struct value){ .kind = VALUE_MISSING };
+    if (value.kind == VALUE_NODE)
+        value.text = json_raw(value.json, value.node);
+    value.kind = is_whole_number(value.text) ? VALUE_RAW : VALUE_MISSING;
+    return value;
+}
+
+bool reference_node(const struct reference *reference, const struct reference_values *values,
+    const struct json **json, uint32_t *node)
+{
+    struct value value = find(reference, values);
+    *json = value.json;
+    *node = value.node;
+    return value.kind == VALUE_NODE;
+}
+
+bool reference_is_true(const struct reference *reference, const struct reference_values *values)
+{
+    struct value value = find(reference, values);
+    if (value.kind != VALUE_NODE)
+        return value.kind != VALUE_MISSING;
+    enum json_type type = value.json->nodes[value.node].type;
+    return type != JSON_NULL && type != JSON_FALSE;
 }
 
 bool reference_write_json(

@@ -1,7 +1,10 @@
 /* reference: {a.b.c}, the same everywhere: parsed when the file is read, looked up per request.
  *
- * The first word is a path parameter, `query`, `header`, `error` (in a failure body) or the name of
- * a call; the rest walks into the call's JSON reply, by member name or element number. */
+ * {order.$status} and {order.$headers.Location} are what came with a call's reply. Behind the last
+ * word ":int" makes everything but a whole number count as missing.
+ *
+ * The first word is a path parameter, `query`, `header`, `body`, `error` (in a failure body) or the
+ * name of a call; the rest walks into the call's JSON reply, by member name or element number. */
 #ifndef GATEWAY_REFERENCE_H
 #define GATEWAY_REFERENCE_H
 
@@ -11,6 +14,7 @@
 #include "lib/json.h"
 #include "lib/request.h"
 #include "lib/route.h"
+#include "upstream.h"
 
 #define CALLS_MAX 32 /* calls of one route: a bit each in a mask */
 
@@ -21,6 +25,7 @@ struct reference_scope {
     unsigned call_count;
     bool has_error; /* in a failure body: {error.title}, {error.message}, {error.status} */
     uint32_t used;  /* out: a bit for every call that was referred to */
+    bool uses_body; /* out: {body...} was referred to */
 };
 
 enum reference_root {
@@ -28,21 +33,26 @@ enum reference_root {
     REFERENCE_QUERY,
     REFERENCE_HEADER,
     REFERENCE_ERROR,
+    REFERENCE_BODY,
     REFERENCE_CALL,
+    REFERENCE_CALL_STATUS,
+    REFERENCE_CALL_HEADER,
 };
 
 struct reference {
     enum reference_root root;
-    unsigned call;    /* of REFERENCE_CALL */
-    const char *name; /* of all others */
-    const struct str *steps;
+    unsigned call;           /* of REFERENCE_CALL... */
+    const char *name;        /* of a parameter, query parameter, header field, error member */
+    const struct str *steps; /* into JSON, of REFERENCE_BODY and REFERENCE_CALL */
     unsigned step_count;
+    bool is_int; /* anything but a whole number is missing */
 };
 
 /* One call's reply, as far as references are concerned. */
 struct call_reply {
-    bool is_there;
+    bool is_there; /* it has JSON */
     struct json json;
+    const struct call *call; /* status and header fields; NULL before it has ended well */
 };
 
 /* Why a route failed: what {error.*} gives. */
@@ -55,6 +65,7 @@ struct error_values {
 struct reference_values {
     struct request *request;
     const struct route_match *match;
+    const struct json *body;          /* the request's; NULL where no reference needs it */
     const struct call_reply *replies; /* in the order of the route's calls; NULL without calls */
     const struct error_values *error; /* NULL outside of a failure */
 };
@@ -74,5 +85,12 @@ bool reference_write_json(
  * it is missing, or null, or an object or array, which have no text. */
 bool reference_text(
     const struct reference *reference, const struct reference_values *values, struct str *text);
+
+/* Finds the value as a node of a JSON text; false where it is missing or no JSON. */
+bool reference_node(const struct reference *reference, const struct reference_values *values,
+    const struct json **json, uint32_t *node);
+
+/* Is the value there, and neither null nor false? */
+bool reference_is_true(const struct reference *reference, const struct reference_values *values);
 
 #endif

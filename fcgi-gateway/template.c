@@ -22,6 +22,7 @@ struct template
     struct template_text *text; /* TEMPLATE_STRING */
     struct template **children; /* of arrays and objects */
     struct str *names;          /* of an object's children: "\"name\":" */
+    struct str *plain_names;    /* the same without quotes; "..." for a spread */
     uint32_t count;
 };
 
@@ -101,6 +102,34 @@ bool template_text_write_target(
     return true;
 }
 
+bool template_text_write(
+    const struct template_text *text, const struct reference_values *values, struct buf *out)
+{
+    size_t before = out->len;
+    for (unsigned i = 0; i < text->count; i++) {
+        struct str value = text->parts[i].literal;
+        if (text->parts[i].is_reference &&
+            !reference_text(&text->parts[i].reference, values, &value)) {
+            out->len = before;
+            return false;
+        }
+        buf_str(out, value);
+    }
+    return true;
+}
+
+const struct reference *template_only_reference(
+    struct settings *settings, uint32_t node, struct reference_scope *scope)
+{
+    if (settings->json.nodes[node].type == JSON_STRING) {
+        struct template *template = template_new(settings, node, scope);
+        if (template->kind == TEMPLATE_REFERENCE)
+            return &template->reference;
+    }
+    setting_mistake(settings, node, "write one reference here, such as \"{body.name}\"");
+    return NULL;
+}
+
 static struct str json_of(struct arena *arena, struct str text, const char *behind)
 {
     struct buf out;
@@ -137,6 +166,21 @@ static void compile_string(struct settings *settings, uint32_t node, struct refe
     }
 }
 
+/* "..." stands for the members of the object that its value, one reference, refers to. */
+static bool is_spread(struct str name)
+{
+    return str_is(name, "...");
+}
+
+static void check_spread(struct settings *settings, uint32_t node, const struct template *template)
+{
+    for (uint32_t i = 0; i < template->count; i++)
+        if (is_spread(template->plain_names[i]) &&
+            template->children[i]->kind != TEMPLATE_REFERENCE)
+            setting_mistake(
+                settings, node, "'...' puts in an object's members: write \"...\": \"{body}\"");
+}
+
 /* The children of the array or object at `node`. */
 static void compile_children(struct settings *settings, uint32_t node,
     struct reference_scope *scope, struct template *template)
@@ -147,14 +191,19 @@ static void compile_children(struct settings *settings, uint32_t node,
     template->children =
         arena_alloc(settings->arena, nodes[node].count * sizeof *template->children);
     template->names = arena_alloc(settings->arena, nodes[node].count * sizeof *template->names);
+    template->plain_names =
+        arena_alloc(settings->arena, nodes[node].count * sizeof *template->plain_names);
     for (uint32_t child = node + 1; child < nodes[node].next; child = nodes[child].next) {
         if (is_object) {
             struct str name = json_string(&settings->json, child, settings->arena);
             template->names[template->count] = json_of(settings->arena, name, ":");
+            template->plain_names[template->count] = name;
             child = nodes[child].next;
         }
         template->children[template->count++] = template_new(settings, child, scope);
     }
+    if (is_object)
+        check_spread(settings, node, template);
 }
 
 static bool all_literal(const struct template *template)
@@ -224,6 +273,52 @@ static void write_array(
     buf_char(out, ']');
 }
 
+static bool write_member(const struct template *template, uint32_t member, bool is_first,
+    const struct reference_values *values, struct buf *out)
+{
+    size_t before = out->len;
+    if (!is_first)
+        buf_char(out, ',');
+    buf_str(out, template->names[member]);
+    if (template_write(template->children[member], values, out))
+        return true;
+    out->len = before;
+    return false;
+}
+
+static bool has_name(const struct template *template, struct str name)
+{
+    for (uint32_t i = 0; i < template->count; i++)
+        if (str_eq(template->plain_names[i], name))
+            return true;
+    return false;
+}
+
+/* The members of the object that a spread refers to, but for those with a name of the template's
+ * own. Returns how many. */
+static uint32_t write_spread(const struct template *template, const struct template *spread,
+    bool is_first, const struct reference_values *values, struct buf *out)
+{
+    const struct json *json;
+    uint32_t object, written = 0;
+    if (spread->kind != TEMPLATE_REFERENCE ||
+        !reference_node(&spread->reference, values, &json, &object) ||
+        json->nodes[object].type != JSON_OBJECT)
+        return 0;
+    const struct json_node *nodes = json->nodes;
+    for (uint32_t name = object + 1; name < nodes[object].next; name = nodes[name + 1].next) {
+        if (has_name(template, json_string(json, name, out->arena)))
+            continue;
+        if (!is_first || written)
+            buf_char(out, ',');
+        buf_str(out, json_raw(json, name));
+        buf_char(out, ':');
+        buf_str(out, json_raw(json, name + 1));
+        written++;
+    }
+    return written;
+}
+
 static bool write_object(
     const struct template *template, const struct reference_values *values, struct buf *out)
 {
@@ -231,14 +326,10 @@ static bool write_object(
     uint32_t written = 0;
     buf_char(out, '{');
     for (uint32_t i = 0; i < template->count; i++) {
-        size_t member = out->len;
-        if (written)
-            buf_char(out, ',');
-        buf_str(out, template->names[i]);
-        if (template_write(template->children[i], values, out))
-            written++;
+        if (is_spread(template->plain_names[i]))
+            written += write_spread(template, template->children[i], !written, values, out);
         else
-            out->len = member;
+            written += write_member(template, i, !written, values, out);
     }
     buf_char(out, '}');
     if (template->count && !written)

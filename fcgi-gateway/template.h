@@ -2,7 +2,10 @@
  *
  * A string that is just one reference gives the JSON value itself; inside a longer string it gives
  * text. A member whose reference is missing is left out, and so is an object that becomes empty
- * through that; in an array null keeps its place. `{{` is a brace. */
+ * through that; in an array null keeps its place. `{{` is a brace.
+ *
+ * A member named "..." puts in the members of the object that it refers to, but for those that the
+ * template names itself: what the template says always wins. */
 #ifndef GATEWAY_TEMPLATE_H
 #define GATEWAY_TEMPLATE_H
 
@@ -28,6 +31,15 @@ struct template_text *template_text_new(
 /* Appends the text, with references' values percent-encoded. False where one is missing or empty: a
  * path must not lose a segment silently. */
 bool template_text_write_target(
+    const struct template_text *text, const struct reference_values *values, struct buf *out);
+
+/* Is the text one reference and nothing else? Then *reference is it, else NULL and a mistake is
+ * noted. */
+const struct reference *template_only_reference(
+    struct settings *settings, uint32_t node, struct reference_scope *scope);
+
+/* Appends the text as it is. False, with nothing appended, where a reference's value is missing. */
+bool template_text_write(
     const struct template_text *text, const struct reference_values *values, struct buf *out);
 
 #endif

@@ -100,7 +100,7 @@ check() {
       "reply": "{nobody.x}"
     },
     "GET /b/{id}": {
-      "calls": { "user": "u GET /users/{idd}", "id": "nowhere GET /", "post": "u POST /", "none": "u" },
+      "calls": { "user": "u GET /users/{idd}", "id": "nowhere GET /", "post": "u HEAD /", "none": "u" },
       "reply": { "x": "{usr.name}", "y": ["{user"], "z": "{error.title}" },
       "failure": { "x": "{error.titel}" }
     }
@@ -110,11 +110,11 @@ check() {
     "5:45: call 'b' waits for its own reply, directly or through other calls" \
     "5:67: call 'c' waits for its own reply, directly or through other calls" \
     "5:89: call 'd' waits for its own reply, directly or through other calls" \
-    "6:16: {nobody.x}: 'nobody' is no call and no path parameter of this route" \
+    "6:16: {nobody.x}: 'nobody' is no call and no path parameter of this route (did you mean 'body'?)" \
     "9:26: {idd}: 'idd' is no call and no path parameter of this route (did you mean 'id'?)" \
     "9:48: 'id' is a path parameter of this route already" \
     "9:54: there is no upstream 'nowhere'" \
-    "9:79: a call's method is GET, not 'POST'" \
+    "9:79: a call's method is GET, POST, PUT, PATCH or DELETE, not 'HEAD'" \
     '9:99: a call is "upstream GET /path"' \
     "10:23: {usr.name}: 'usr' is no call and no path parameter of this route (did you mean 'user'?)" \
     "10:43: '{' without '}' (write {{ for a brace)" \

@@ -57,8 +57,25 @@ static const struct check checks[] = {
     { ROUTES "\"GET /\":{}}}", "2:19: 'reply' is missing here\n" },
     { ROUTES "\"GET /\":{\"reply\":1,\"status\":1000}}}",
         "2:39: 1000 is no whole number from 200 to 599\n" },
-    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users POST /\"},\"reply\":1}}}",
-        "2:33: a call's method is GET, not 'POST'\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users POT /\"},\"reply\":1}}}",
+        "2:33: a call's method is GET, POST, PUT, PATCH or DELETE, not 'POT'\n" },
+    { ROUTES "\"POST /\":{\"calls\":{\"a\":{\"call\":\"users POST "
+             "/\",\"body\":\"{body}\",\"when\":\"{body.x:int}\",\n"
+             "\"headers\":{\"X-A\":\"{header.X-B}\"}}},\n"
+             "\"reply\":\"{a}\",\"status\":\"{a.$status}\",\"headers\":{\"Location\":\"{a.$headers."
+             "Location}\"}}}}",
+        "" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":{\"call\":\"users GET /\",\n\"body\":1,\n\"when\":1,\n"
+             "\"headers\":{\"Host\":\"x\",\n\"a "
+             "b\":\"\"}}},\n\"status\":\"ok\",\n\"reply\":{\"...\":1}}}}",
+        "2:33: a GET has no body: write POST, PUT or PATCH\n"
+        "4:8: write one reference here, such as \"{body.name}\"\n"
+        "5:12: 'Host' is written by the gateway itself\n"
+        "6:1: this is no name of a header field\n"
+        "7:10: write one reference here, such as \"{body.name}\"\n"
+        "8:9: '...' puts in an object's members: write \"...\": \"{body}\"\n" },
+    { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET /\"},\"reply\":\"{a.$headrs.x}\"}}}",
+        "2:56: {a.$headrs.x}: a call's reply came with $status and $headers.Name only\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET x\"},\"reply\":1}}}",
         "2:33: a call is \"upstream GET /path\"\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"a\":\"usrs GET /\"},\"reply\":1}}}",

@@ -54,6 +54,24 @@ static const struct check checks[] = {
     { "[1,\"{orders.x}\",2]", "[1,null,2]" },
     { "{\"\\u0041\":\"{id}\"}", "{\"A\":7}" },
     { "{\"{id}\":1}", "{\"{id}\":1}" },
+    { "\"{body}\"", "{\"a\":1,\"b\":{\"c\":\"x\"},\"price\":1.50}" },
+    { "\"{body.b.c}\"", "\"x\"" },
+    { "\"{body.a:int}\"", "1" },
+    { "\"{body.price:int}\"", NULL },
+    { "\"{body.b:int}\"", NULL },
+    { "\"{query.page:int}\"", NULL },
+    { "\"{query.size:int}\"", "20" },
+    { "\"{user.$status}\"", "201" },
+    { "\"{user.$headers.location}\"", "\"/users/7\"" },
+    { "\"{user.$headers.etag}\"", NULL },
+    { "\"{orders.$status}\"", NULL },
+    { "{\"...\":\"{body}\",\"name\":\"{user.user.name}\"}",
+        "{\"a\":1,\"b\":{\"c\":\"x\"},\"price\":1.50,\"name\":\"Ana \\u00e9\"}" },
+    { "{\"a\":2,\"...\":\"{body}\"}", "{\"a\":2,\"b\":{\"c\":\"x\"},\"price\":1.50}" },
+    { "{\"...\":\"{body}\",\"a\":\"{orders.x}\"}", "{\"b\":{\"c\":\"x\"},\"price\":1.50}" },
+    { "{\"...\":\"{body.a}\",\"z\":1}", "{\"z\":1}" },
+    { "{\"...\":\"{body.b}\"}", "{\"c\":\"x\"}" },
+    { "{\"...\":\"{orders}\"}", NULL },
     { "\"{error.status} {error.title}\"", "\"503 down\"" },
     { "\"{error.status}\"", "503" },
 };
@@ -76,15 +94,22 @@ static void values_are_put_in(void **state)
 {
     (void)state;
     char *variables[] = { "HTTP_X_WHO=me", NULL };
-    struct request request = { .arena = &arena, .query = STR("page=x+y"), .variables = variables };
+    struct request request = {
+        .arena = &arena, .query = STR("page=x+y&size=20"), .variables = variables
+    };
     struct route_match match = {
         .parameters = { { STR("id"), STR("007"), true }, { STR("name"), STR("a\"b"), false } },
         .parameter_count = 2,
     };
-    struct call_reply replies[2] = { { .is_there = true }, { .is_there = false } };
+    struct call_field location = { STR("Location"), STR("/users/7"), NULL };
+    struct call call = { .status = 201, .first_field = &location };
+    struct call_reply replies[2] = { { .is_there = true, .call = &call }, { .is_there = false } };
+    struct json body;
+    assert_true(
+        json_read(&body, STR("{\"a\":1,\"b\":{\"c\":\"x\"},\"price\":1.50}"), &arena, NULL));
     assert_true(json_read(&replies[0].json, str_of(user), &arena, NULL));
     struct error_values error = { STR("down"), STR("why"), 503 };
-    struct reference_values values = { &request, &match, replies, &error };
+    struct reference_values values = { &request, &match, &body, replies, &error };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct mistakes mistakes;
         struct template *template = compile(checks[i].template, &mistakes);
@@ -105,7 +130,7 @@ static void a_target_is_percent_encoded(void **state)
         .parameters = { { STR("id"), STR("7"), true }, { STR("name"), STR("é /?"), false } },
         .parameter_count = 2,
     };
-    struct reference_values values = { &request, &match, NULL, NULL };
+    struct reference_values values = { .request = &request, .match = &match };
     struct mistakes mistakes;
     struct settings settings = { .arena = &arena, .mistakes = &mistakes };
     struct reference_scope scope = { .pattern = STR(PATTERN) };
