@@ -10,15 +10,12 @@
 
 #include <fcgiapp.h>
 #include <linux/sockios.h>
-#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,9 +25,6 @@
 /* How long it may take to read the end of a broken reply, and how often that is looked at. */
 #define READ_WAIT_MS 1000
 #define READ_AGAIN_MS 1
-
-/* How long a web server that has read a part of a reply may take to send it on. */
-#define GRACE_MS 50
 
 struct fastcgi {
     struct connection connection; /* first: the two are cast into each other */
@@ -118,28 +112,27 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variabl
     return &fastcgi->connection;
 }
 
-/* Until the web server has taken what was sent, and had time to act on it. lighttpd that reads the
- * head of a reply together with the end of its connection takes what there is for the whole of it:
- * it gives it a Content-Length, and the client cannot see that the rest is missing. Once it has
- * sent the head on, it can only cut the client's connection. */
-static void wait_until_taken(int fd)
+/* Waits until the web server has read what was written. lighttpd that reads the head of a reply
+ * together with the end of its connection takes what there is for the whole of it: it gives it a
+ * Content-Length, and the client cannot see that the rest is missing. Once it has sent the head on,
+ * it can only cut the client's connection. */
+static void wait_until_read(int fd)
 {
-    const struct timespec again = { .tv_nsec = 1000000 }, grace = { .tv_nsec = GRACE_MS * 1000000 };
+    const struct timespec pause = { .tv_nsec = READ_AGAIN_MS * 1000000L };
     int unread;
 
-    for (int waited_ms = 0; waited_ms < LINGER_MS; waited_ms++) {
+    for (int ms = 0; ms < READ_WAIT_MS; ms += READ_AGAIN_MS) {
         if (ioctl(fd, SIOCOUTQ, &unread) < 0 || unread == 0)
-            break;
-        nanosleep(&again, NULL);
+            return;
+        nanosleep(&pause, NULL);
     }
-    nanosleep(&grace, NULL);
 }
 
 void fastcgi_end(struct fastcgi *fastcgi, bool is_broken)
 {
     if (is_broken) {
         FCGX_FFlush(fastcgi->request.out);
-        wait_until_taken(fastcgi->request.ipcFd);
+        wait_until_read(fastcgi->request.ipcFd);
     } else {
         FCGX_FClose(fastcgi->request.err); /* first: then it costs no record of its own */
         FCGX_FClose(fastcgi->request.out);

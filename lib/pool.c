@@ -264,6 +264,21 @@ static void wake_threads(struct pool *pool, unsigned count)
         count -= seat_wake(&pool->seats[i]);
 }
 
+/* Gives back the stacks of threads that have left; another time, where a thread is being started. */
+static void join_left(struct pool *pool)
+{
+    if (pthread_mutex_trylock(&pool->lock) != 0)
+        return;
+    for (unsigned i = 0; i < pool->seat_count; i++) {
+        struct seat *seat = &pool->seats[i];
+        if (atomic_load(&seat->state) == SEAT_LEFT) {
+            pthread_join(seat->thread, NULL);
+            atomic_store(&seat->state, SEAT_FREE);
+        }
+    }
+    pthread_mutex_unlock(&pool->lock);
+}
+
 /* Sends away the threads that were idle all the time since the last review. */
 static void review(struct pool *pool)
 {
@@ -273,6 +288,7 @@ static void review(struct pool *pool)
 
     atomic_store(&pool->surplus, surplus);
     wake_threads(pool, (unsigned)surplus);
+    join_left(pool);
     if (idle <= 0)
         grow(pool); /* an earlier try may have failed */
 }
@@ -314,6 +330,7 @@ static void stop(struct pool *pool, bool is_final)
 {
     long long now_us = log_clock_us();
     atomic_store(&pool->drain_until_us, is_final ? now_us + DRAIN_MS * 1000LL : 0);
+    atomic_store(&pool->surplus, 0);
     atomic_store(&pool->is_stopping, true);
 
     while (atomic_load(&pool->threads) > atomic_load(&pool->lost)) {
@@ -352,10 +369,7 @@ static struct pool *pool_new(
 
 static void pool_free(struct pool *pool)
 {
-    for (unsigned i = 0; i < pool->seat_count; i++) {
-        if (atomic_load(&pool->seats[i].state) == SEAT_LEFT)
-            pthread_join(pool->seats[i].thread, NULL);
-    }
+    join_left(pool);
     pthread_mutex_destroy(&pool->lock);
     free(pool->seats);
     free(pool);

@@ -8,7 +8,7 @@ readonly THREADS_MAX=16 # of the fixture
 setup_file() {
   choose_place
   umask 077 && mkdir -p -- "$RUN_DIR"
-  start_server
+  start_server responder "$PORT" "\"socket\" => \"$RUN_DIR/responder.fcgi\""
   IDLE_THREADS=$(count_threads)
   export IDLE_THREADS
 }
@@ -27,25 +27,26 @@ teardown_file() {
 setup() { wait_until answers; }
 teardown() { show_logs_of_failure; }
 
+# start_server NAME HTTP_PORT WHERE: lighttpd and a responder, which talk over the socket WHERE.
 start_server() {
-  cat >"$RUN_DIR/responder.conf" <<END
+  cat >"$RUN_DIR/$1.conf" <<END
 server.modules = ( "mod_fastcgi" )
 server.document-root = "/nonexistent"
 server.bind = "127.0.0.1"
-server.port = $PORT
+server.port = $2
 server.max-request-size = 0
 server.stream-request-body = 2
 server.stream-response-body = 2
-fastcgi.server = ( "/" => (( "bin-path" => "./responder", "socket" => "$RUN_DIR/responder.fcgi",
+fastcgi.server = ( "/" => (( "bin-path" => "./responder", $3,
   "max-procs" => 1, "check-local" => "disable", "disable-time" => 0 )))
 END
   cd -- "$BUILD/test/fixtures" || return # lighttpd splits bin-path at spaces
-  spawn responder lighttpd -D -f "$RUN_DIR/responder.conf"
-  wait_until answers
+  spawn "$1" lighttpd -D -f "$RUN_DIR/$1.conf"
+  URL=http://127.0.0.1:$2 wait_until answers
 }
 
 answers() { curl -sf --max-time 5 -o /dev/null "$URL/hello"; }
-server_pid() { tail -n 1 -- "$RUN_DIR/spawned"; }
+server_pid() { head -n 1 -- "$RUN_DIR/spawned"; }
 responder() {
   local server
   server=$(server_pid)
@@ -133,6 +134,16 @@ serve_some() { curl -s -o /dev/null "$URL/hello?[1-20]"; }
   done
 }
 
+@test "over TCP a reply reaches a client whose body nobody reads, too" {
+  local tcp_port calls
+  tcp_port=$(free_port)
+  start_server tcp "$tcp_port" "\"host\" => \"127.0.0.1\", \"port\" => $(free_port)"
+  head -c 5000000 /dev/zero >"$BATS_TEST_TMPDIR/sent"
+  calls=$(curl -s --max-time 20 -H Expect: --data-binary "@$BATS_TEST_TMPDIR/sent" -o /dev/null \
+    -w '%{http_code} %{size_download}\n' "http://127.0.0.1:$tcp_port/big?size=100000&[1-50]")
+  [ "$(sort -u <<<"$calls")" = "200 100000" ]
+}
+
 @test "a body that is too long gets its 413 before it is sent" {
   run raw 'POST /echo-body HTTP/1.1\r\nHost: h\r\nContent-Length: 16777217\r\nConnection: close\r\n\r\n'
   [[ ${lines[0]} == "HTTP/1.1 413 "* ]]
@@ -213,15 +224,19 @@ serve_some() { curl -s -o /dev/null "$URL/hello?[1-20]"; }
   done
 }
 
-@test "a responder that is out of descriptors waits for one and serves all" {
-  local background=() pid
-  pid=$(responder)
+# Of processor time that the responder took so far.
+ticks() { awk '{ print $14 + $15 }' "/proc/$(responder)/stat"; }
+
+@test "a responder that is out of descriptors waits for one, without spinning, and serves all" {
+  local background=() pid before
+  pid=$(responder) before=$(ticks)
   prlimit --pid "$pid" --nofile=6:
   in_background calls -Z --parallel-immediate "$URL/slow?ms=300&[1-9]"
   all_got 9 200 calls
   prlimit --pid "$pid" --nofile=1024:
   logged 'test-responder cannot accept: Too many open files$'
-  (($(logged 'cannot accept' | wc -l) <= 3)) # it does not log all the time, so it does not spin
+  (($(logged 'cannot accept' | wc -l) <= 3)) # no more than one a second
+  (($(ticks) - before < 30)) || { echo "$(($(ticks) - before)) ticks" && return 1; }
   [ "$(responder)" = "$pid" ]
 }
 
@@ -264,6 +279,17 @@ serve_some() { curl -s -o /dev/null "$URL/hello?[1-20]"; }
   done
   get /hello
   expect 200 hello
+}
+
+@test "a connection that brings no request harms nothing" {
+  local pid
+  pid=$(responder)
+  for _ in {1..40}; do # more than there are threads
+    run -52 curl -s --max-time 10 --unix-socket "$RUN_DIR/responder.fcgi-0" http://no-fastcgi/
+  done
+  get /hello
+  expect 200 hello
+  [ "$(responder)" = "$pid" ]
 }
 
 @test "a killed responder is started again" {
