@@ -264,7 +264,8 @@ static void wake_threads(struct pool *pool, unsigned count)
         count -= seat_wake(&pool->seats[i]);
 }
 
-/* Gives back the stacks of threads that have left; another time, where a thread is being started. */
+/* Gives back the stacks of threads that have left; another time, where a thread is being started.
+ */
 static void join_left(struct pool *pool)
 {
     if (pthread_mutex_trylock(&pool->lock) != 0)
