@@ -33,6 +33,20 @@ static void fail(
     self->failed |= bit(index);
 }
 
+/* A call lacks a value: whoever should have given it, the client or a service, is to blame. */
+static void fail_for_lack(struct composition *self, unsigned index, const struct reference *missing)
+{
+    struct buf cause;
+    if (!missing || !reference_is_clients(missing)) {
+        fail(self, index, CALL_BROKEN, "A reply lacks what this call needs");
+        return;
+    }
+    buf_init(&cause, self->request->arena);
+    buf_str(&cause, missing->text);
+    buf_text(&cause, " is missing");
+    fail(self, index, CALL_UNMADE, buf_as_text(&cause));
+}
+
 /* Bytes of a call's body that are still to be sent. */
 static ssize_t read_body(struct call *call, void *bytes, size_t size)
 {
@@ -91,9 +105,10 @@ static void start(struct composition *self, unsigned index)
         self->done |= bit(index); /* not made: whatever refers to it is missing */
         return;
     }
-    if (!template_text_write_target(plan->target, &self->values, &target) ||
-        (plan->body && !set_body(self, plan, call))) {
-        fail(self, index, CALL_BROKEN, "What this call needs is missing");
+    const struct reference *missing =
+        template_text_write_target(plan->target, &self->values, &target);
+    if (missing || (plan->body && !set_body(self, plan, call))) {
+        fail_for_lack(self, index, missing);
         return;
     }
     set_fields(self, plan, call);
@@ -172,7 +187,7 @@ static bool is_decided(const struct composition *self)
     if (first < 0)
         return false;
     uint32_t needed = bit(first) - 1;
-    if (self->calls[first].outcome != CALL_OK)
+    if (self->calls[first].outcome != CALL_OK && self->calls[first].outcome != CALL_UNMADE)
         needed |= self->route->failure_needs;
     return (needed & (self->done | self->failed | self->skipped)) == needed;
 }
@@ -260,5 +275,7 @@ int compose(struct request *request, struct reply *reply, const struct config *c
     if (first < 0)
         return reply_success(&self, reply);
     const struct call *call = &self.calls[first];
+    if (call->outcome == CALL_UNMADE)
+        return reply_error(reply, 400, "Bad request", call->cause);
     return call->outcome == CALL_OK ? pass_on(reply, call) : reply_failure(&self, reply, call);
 }

@@ -65,6 +65,7 @@ void failure_log_call(struct request *request, struct str name, const struct cal
         [CALL_TIMEOUT] = "(timeout)",
         [CALL_BROKEN] = "(broken)",
         [CALL_GONE] = "(given up)",
+        [CALL_UNMADE] = "(not made)",
     };
     buf_printf(&request->log, "%s%.*s=%.1fms%s", request->log.len ? " " : "", (int)name.len,
         name.at, call->took_us / 1000.0, outcomes[call->outcome]);

@@ -80,7 +80,7 @@ const char *mistake_suggestion(
     struct arena *arena, struct str word, const char *const *known, unsigned known_count)
 {
     const char *nearest = NULL;
-    unsigned least = word.len / 3 + 1; /* a third of the letters may be wrong, and one more */
+    unsigned least = (word.len + 1) / 3; /* so many letters may be wrong */
     for (unsigned i = 0; i < known_count; i++) {
         if (!known[i])
             continue;

@@ -162,7 +162,7 @@ const char *reference_parse(struct str inside, struct reference_scope *scope, st
     struct reference *reference)
 {
     struct str words[STEPS_MAX];
-    *reference = (struct reference){ .is_int = take_type(&inside) };
+    *reference = (struct reference){ .text = inside, .is_int = take_type(&inside) };
     unsigned count = split(inside, words);
     for (unsigned i = 0; i < scope->call_count; i++)
         if (str_eq(words[0], scope->calls[i]))
@@ -336,6 +336,19 @@ bool reference_node(const struct reference *reference, const struct reference_va
     *json = value.json;
     *node = value.node;
     return value.kind == VALUE_NODE;
+}
+
+bool reference_is_clients(const struct reference *reference)
+{
+    switch (reference->root) {
+    case REFERENCE_PARAMETER:
+    case REFERENCE_QUERY:
+    case REFERENCE_HEADER:
+    case REFERENCE_BODY:
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool reference_is_true(const struct reference *reference, const struct reference_values *values)

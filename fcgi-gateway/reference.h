@@ -45,7 +45,8 @@ struct reference {
     const char *name;        /* of a parameter, query parameter, header field, error member */
     const struct str *steps; /* into JSON, of REFERENCE_BODY and REFERENCE_CALL */
     unsigned step_count;
-    bool is_int; /* anything but a whole number is missing */
+    bool is_int;     /* anything but a whole number is missing */
+    struct str text; /* what stands between the braces, for messages */
 };
 
 /* One call's reply, as far as references are concerned. */
@@ -89,6 +90,9 @@ bool reference_text(
 /* Finds the value as a node of a JSON text; false where it is missing or no JSON. */
 bool reference_node(const struct reference *reference, const struct reference_values *values,
     const struct json **json, uint32_t *node);
+
+/* Does the value come with the request, so that the client is to blame where it is missing? */
+bool reference_is_clients(const struct reference *reference);
 
 /* Is the value there, and neither null nor false? */
 bool reference_is_true(const struct reference *reference, const struct reference_values *values);

@@ -85,7 +85,7 @@ static bool fits_segment(struct str value)
     return value.len > 0 && !str_is(value, ".") && !str_is(value, "..");
 }
 
-bool template_text_write_target(
+const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out)
 {
     for (unsigned i = 0; i < text->count; i++) {
@@ -96,10 +96,10 @@ bool template_text_write_target(
             continue;
         }
         if (!reference_text(&part->reference, values, &value) || !fits_segment(value))
-            return false;
+            return &part->reference;
         uri_encode(out, value);
     }
-    return true;
+    return NULL;
 }
 
 bool template_text_write(

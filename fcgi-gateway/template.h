@@ -28,9 +28,9 @@ bool template_write(
 struct template_text *template_text_new(
     struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope);
 
-/* Appends the text, with references' values percent-encoded. False where one is missing or empty: a
- * path must not lose a segment silently. */
-bool template_text_write_target(
+/* Appends the text, with references' values percent-encoded. Returns NULL, or the reference whose
+ * value is missing, empty, "." or "..": a call must not go to another path than the file says. */
+const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out);
 
 /* Is the text one reference and nothing else? Then *reference is it, else NULL and a mistake is

@@ -203,6 +203,8 @@ static struct transfer *take_transfer(struct caller *caller)
     struct transfer *transfer = caller->idle;
     if (transfer) {
         caller->idle = transfer->next;
+        curl_easy_reset(transfer->easy); /* curl counts its retries per handle and never forgets */
+        set_constants(transfer->easy, transfer);
         return transfer;
     }
     transfer = calloc(1, sizeof *transfer);
@@ -245,12 +247,17 @@ static struct curl_slist *field_list(const struct call *call)
     return list;
 }
 
+/* curl sends a request again when a kept connection turns out to be closed. That must not happen
+ * to one that changes something (RFC 9110 section 9.2.2): it gets a new connection. */
+static bool may_be_repeated(const char *method)
+{
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
+           strcmp(method, "OPTIONS") == 0;
+}
+
 static void set_method(CURL *easy, const struct call *call)
 {
-    curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L); /* forgets what the last call set */
-    curl_easy_setopt(easy, CURLOPT_NOBODY, 0L);
-    curl_easy_setopt(easy, CURLOPT_UPLOAD, 0L);
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, NULL);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, may_be_repeated(call->method) ? 0L : 1L);
     if (strcmp(call->method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         return;

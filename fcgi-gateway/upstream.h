@@ -32,6 +32,7 @@ enum call_outcome {
     CALL_TIMEOUT,
     CALL_BROKEN, /* what came is no HTTP reply, or breaks off */
     CALL_GONE,   /* the client went away, the call was given up */
+    CALL_UNMADE, /* the request lacks what the call needs: 400 */
 };
 
 struct call_field {
