@@ -1,6 +1,7 @@
 /* call_plan: one call of a composed route, as the file says it: short as a string, or as an object.
  */
 #include "call_plan.h"
+#include <ctype.h>
 #include "config.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -49,6 +50,20 @@ static const char *find_method(struct str word)
     return NULL;
 }
 
+/* What may not stand in a path or query as it is (RFC 3986 section 3.3), outside of references. */
+static bool is_target(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c <= ' ' || c >= 0x7f || strchr("\"#<>\\^`|", c))
+            return false;
+        if (c == '%' && (i + 2 >= text.len || !isxdigit((unsigned char)text.at[i + 1]) ||
+                            !isxdigit((unsigned char)text.at[i + 2])))
+            return false;
+    }
+    return true;
+}
+
 /* "users GET /users/{id}" */
 static void read_line(struct settings *settings, uint32_t node, void *target)
 {
@@ -63,6 +78,9 @@ static void read_line(struct settings *settings, uint32_t node, void *target)
         setting_mistake(settings, node, "a call is \"upstream GET /path\"");
         return;
     }
+    if (!is_target(path))
+        setting_mistake(settings, node,
+            "a path has no control or non-ASCII characters and none of \"#<>\\^`| but as %%XX");
     call->method = find_method(method);
     if (!call->method)
         setting_mistake(settings, node,

@@ -12,14 +12,32 @@
 /* No sensible file is longer; guards against a path to something else. */
 #define FILE_MAX (16 * 1024 * 1024)
 
+#define SOCKET_PATH_MAX 107 /* what struct sockaddr_un has room for, and a NUL */
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* It stands in the Via field, so it is a token (RFC 9110 section 7.6.3). */
 static void read_name(struct settings *settings, uint32_t node, void *target)
 {
-    setting_text(settings, node, &((struct config *)target)->name);
+    struct str text;
+    if (!setting_text(settings, node, &text))
+        return;
+    if (!field_plan_is_token(text))
+        setting_mistake(settings, node, "the gateway's name is letters, digits, '-', '.' and '_'");
+    ((struct config *)target)->name = text;
 }
 
 /* --- upstreams --- */
+
+/* "host:port"; the colons of "[::1]" stand before none. */
+static bool has_wrong_port(const char *host, size_t len)
+{
+    const char *colon = memrchr(host, ':', len);
+    if (!colon || memchr(colon, ']', len - (size_t)(colon - host)))
+        return false;
+    int port = atoi(colon + 1);
+    return port < 1 || port > 65535;
+}
 
 /* "http://host:port" or "unix:path". */
 static void set_server(
@@ -27,6 +45,9 @@ static void set_server(
 {
     const char *server = arena_copy(settings->arena, text.at, text.len);
     if (strncmp(server, "unix:", 5) == 0 && server[5]) {
+        if (strlen(server + 5) > SOCKET_PATH_MAX)
+            setting_mistake(
+                settings, node, "the path of a unix socket has at most %d bytes", SOCKET_PATH_MAX);
         upstream->socket_path = server + 5;
         upstream->url = "http://localhost/";
         return;
@@ -41,6 +62,8 @@ static void set_server(
             "'%s' is no server (write \"http://host:port\" or \"unix:path\")", server);
         return;
     }
+    if (has_wrong_port(host, host_len))
+        setting_mistake(settings, node, "'%s': a port is a number from 1 to 65535", server);
     upstream->url = server;
 }
 
@@ -120,12 +143,27 @@ static void read_upstream(struct settings *settings, uint32_t name, uint32_t val
     setting_object(settings, value, known, COUNT(known), upstream);
 }
 
+/* They are members of one object: `gateway` and `overall_status` are there already. */
+static void check_health_names(struct settings *settings, uint32_t node, struct config *config)
+{
+    for (unsigned i = 0; i < config->upstream_count; i++) {
+        struct str name = config->upstreams[i].health_name;
+        bool is_taken = str_is(name, "gateway") || str_is(name, "overall_status");
+        for (unsigned j = 0; j < i; j++)
+            is_taken |= str_eq(name, config->upstreams[j].health_name);
+        if (is_taken)
+            setting_mistake(settings, node, "two members of the health reply have the name '%.*s'",
+                (int)name.len, name.at);
+    }
+}
+
 static void read_upstreams(struct settings *settings, uint32_t node, void *target)
 {
     struct config *config = target;
     size_t count = settings->json.nodes[node].count;
     config->upstreams = arena_zero(settings->arena, count * sizeof *config->upstreams);
     setting_each(settings, node, read_upstream, config);
+    check_health_names(settings, node, config);
 }
 
 /* --- errors, limits --- */

@@ -5,8 +5,7 @@
 #include "field_plan.h"
 #include <ctype.h>
 
-/* RFC 9110 section 5.6.2 */
-static bool is_token(struct str name)
+bool field_plan_is_token(struct str name)
 {
     for (size_t i = 0; i < name.len; i++)
         if (!isalnum((unsigned char)name.at[i]) && !strchr("!#$%&'*+-.^_`|~", name.at[i]))
@@ -36,7 +35,7 @@ static void read_field(struct settings *settings, uint32_t name, uint32_t value,
     struct field_plan *plan = &reading->plans->list[reading->plans->count];
     struct str text;
     plan->name = json_string(&settings->json, name, settings->arena);
-    if (!is_token(plan->name))
+    if (!field_plan_is_token(plan->name))
         setting_mistake(settings, name, "this is no name of a header field");
     else if (is_ours(plan->name))
         setting_mistake(settings, name, "'%.*s' is written by the gateway itself",

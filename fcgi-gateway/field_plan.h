@@ -24,4 +24,7 @@ void field_plans_read(struct settings *settings, uint32_t node, struct reference
 struct str field_plan_value(
     const struct field_plan *plan, const struct reference_values *values, struct arena *arena);
 
+/* Letters, digits and some signs, at least one of them: RFC 9110 section 5.6.2. */
+bool field_plan_is_token(struct str name);
+
 #endif

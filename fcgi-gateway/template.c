@@ -166,6 +166,14 @@ static void compile_string(struct settings *settings, uint32_t node, struct refe
     }
 }
 
+static bool has_name(const struct template *template, struct str name)
+{
+    for (uint32_t i = 0; i < template->count; i++)
+        if (str_eq(template->plain_names[i], name))
+            return true;
+    return false;
+}
+
 /* "..." stands for the members of the object that its value, one reference, refers to. */
 static bool is_spread(struct str name)
 {
@@ -196,6 +204,9 @@ static void compile_children(struct settings *settings, uint32_t node,
     for (uint32_t child = node + 1; child < nodes[node].next; child = nodes[child].next) {
         if (is_object) {
             struct str name = json_string(&settings->json, child, settings->arena);
+            if (has_name(template, name))
+                setting_mistake(
+                    settings, child, "'%.*s' stands here twice", (int)name.len, name.at);
             template->names[template->count] = json_of(settings->arena, name, ":");
             template->plain_names[template->count] = name;
             child = nodes[child].next;
@@ -283,14 +294,6 @@ static bool write_member(const struct template *template, uint32_t member, bool 
     if (template_write(template->children[member], values, out))
         return true;
     out->len = before;
-    return false;
-}
-
-static bool has_name(const struct template *template, struct str name)
-{
-    for (uint32_t i = 0; i < template->count; i++)
-        if (str_eq(template->plain_names[i], name))
-            return true;
     return false;
 }
 
