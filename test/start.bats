@@ -295,3 +295,10 @@ as_ordinary_user() {
   ((EUID != 0)) || [ "$owners" = 65534 ]
   rm -r "$place"
 }
+
+@test "an ordinary user hears whose a folder is, not that nothing runs there" {
+  for command in start stop status logs; do
+    RUN_DIR=/ run -1 as_ordinary_user "$CONTROL" "$command"
+    [[ $output == *"belongs to root"* ]]
+  done
+}
