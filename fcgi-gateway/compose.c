@@ -223,8 +223,9 @@ static int reply_failure(struct composition *self, struct reply *reply, const st
         return failure_reply(reply, &error);
     struct buf body;
     buf_init(&body, self->request->arena);
-    self->values.error = &error;
-    if (!template_write(self->route->failure, &self->values, &body))
+    struct reference_values values = self->values;
+    values.error = &error;
+    if (!template_write(self->route->failure, &values, &body))
         buf_text(&body, "{}");
     return reply_json(reply, error.status, buf_as_str(&body));
 }

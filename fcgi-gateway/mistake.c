@@ -18,7 +18,8 @@ void mistakes_init(
     *mistakes = (struct mistakes){ .arena = arena, .file = file, .text = text };
 }
 
-static const char *format_text(struct arena *arena, const char *format, va_list values)
+__attribute__((format(printf, 2, 0))) static const char *format_text(
+    struct arena *arena, const char *format, va_list values)
 {
     va_list again;
     va_copy(again, values);

@@ -299,7 +299,7 @@ static struct call *end_transfer(struct caller *caller, struct transfer *transfe
 {
     struct call *call = transfer->call;
     struct transfer **link = &caller->active;
-    while (*link != transfer)
+    while (*link && *link != transfer)
         link = &(*link)->next;
     *link = transfer->next;
     transfer->next = caller->idle;

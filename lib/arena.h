@@ -25,8 +25,8 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* The same, all zero. */
 void *arena_zero(struct arena *arena, size_t size);
 
-/* `old` (from this arena, of `old_size` bytes; NULL where that is 0) made larger, at its place where
- * that can be done without copying. `old` is invalid afterwards. */
+/* `old` (from this arena, of `old_size` bytes; NULL where that is 0) made larger, at its place
+ * where that can be done without copying. `old` is invalid afterwards. */
 void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size);
 
 /* A NUL-terminated copy of `len` bytes. */

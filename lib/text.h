@@ -15,7 +15,8 @@ size_t text_char(struct str text, unsigned *code_point);
 
 bool text_is_utf8(struct str text);
 
-/* Writes a valid code point as UTF-8 to `out` (room for 4 bytes); returns how many bytes it took. */
+/* Writes a valid code point as UTF-8 to `out` (room for 4 bytes); returns how many bytes it took.
+ */
 size_t text_put(char *out, unsigned code_point);
 
 /* What a hex digit stands for, 0-15, or -1 where `c` is none. */
