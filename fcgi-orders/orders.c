@@ -10,6 +10,7 @@
 static const char *const steps[] = {
 #include "fcgi-orders/sql/1-schema.sql.inc"
 #include "fcgi-orders/sql/2-first-orders.sql.inc"
+#include "fcgi-orders/sql/3-summary.sql.inc"
 };
 
 static const struct column columns[] = {
@@ -107,7 +108,8 @@ static int list_orders_by_category(struct service_call *call)
 /* GET /health */
 static int get_health(struct service_call *call)
 {
-    return service_reply_health(call, "total_orders", "SELECT count(*) FROM orders");
+    return service_reply_health(
+        call, "total_orders", "SELECT coalesce(sum(orders), 0) FROM order_totals");
 }
 
 static const struct endpoint endpoints[] = {

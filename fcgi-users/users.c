@@ -8,6 +8,7 @@
 static const char *const steps[] = {
 #include "fcgi-users/sql/1-schema.sql.inc"
 #include "fcgi-users/sql/2-first-users.sql.inc"
+#include "fcgi-users/sql/3-summary.sql.inc"
 };
 
 static const struct column columns[] = {
@@ -28,7 +29,7 @@ static const struct table users = { columns, sizeof columns / sizeof columns[0] 
     "SELECT id, name, email, cpf, member_since, favorite_drink, loyalty_points, active FROM "      \
     "users "
 
-static const char count_users[] = "SELECT count(*) FROM users";
+static const char count_users[] = "SELECT coalesce(sum(users), 0) FROM user_totals";
 
 /* GET /users, also ?active=true or false */
 static int list_users(struct service_call *call)
