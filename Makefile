@@ -12,7 +12,7 @@ LIBS     = -lfcgi -lcurl -lsqlite3
 PROGRAMS = fcgi-gateway fcgi-users fcgi-orders
 ARCHIVES = $(foreach p,$(PROGRAMS),$(BUILD)/$p.a) $(BUILD)/lib.a
 UNITS    = $(patsubst %.c,$(BUILD)/%,$(wildcard test/unit/*.c))
-SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard fcgi-*/sql/*.sql))
+SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard lib/sql/*.sql fcgi-*/sql/*.sql))
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
 SOURCES  = $(wildcard lib/*.c fcgi-*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
 

@@ -1,9 +1,10 @@
-/* orders: the orders service: its schema, its columns, its endpoints.
+/* orders: the orders service: its schema, its columns, its rules, its endpoints.
  *
  * Knows users by their id and the name that an order was made under, nothing else of them. What a
  * reply looks like is the contract's with its callers, key order included.
  */
 #include "orders.h"
+#include "lib/rest.h"
 #include "lib/text.h"
 #include "summary.h"
 
@@ -11,74 +12,26 @@ static const char *const steps[] = {
 #include "fcgi-orders/sql/1-schema.sql.inc"
 #include "fcgi-orders/sql/2-first-orders.sql.inc"
 #include "fcgi-orders/sql/3-summary.sql.inc"
+#include "fcgi-orders/sql/4-versions.sql.inc"
+#include "lib/sql/replies.sql.inc"
+#include "fcgi-orders/sql/6-indexes.sql.inc"
 };
 
-static const struct column columns[] = {
-    { "id", COLUMN_INT },
-    { "user_id", COLUMN_INT },
-    { "user_name", COLUMN_TEXT },
-    { "product", COLUMN_TEXT },
-    { "category", COLUMN_TEXT },
-    { "quantity", COLUMN_INT },
-    { "price", COLUMN_CENTS },
-    { "status", COLUMN_TEXT },
-    { "order_date", COLUMN_TEXT },
-    { "served_by", COLUMN_TEXT },
-};
+static const char *const categories[] = { "Bebida Quente", "Bebida Gelada", "Doce", "Sobremesa",
+    NULL };
+static const char *const statuses[] = { "preparing", "ready", "delivered", "cancelled", NULL };
 
-static const struct table orders = { columns, sizeof columns / sizeof columns[0] };
-
-/* The columns above, in their order. */
-#define SELECT_ORDERS                                                                              \
-    "SELECT id, user_id, user_name, product, category, quantity, price, status, order_date,"       \
-    " served_by FROM orders "
-
-/* GET /orders */
-static int list_orders(struct service_call *call)
+/* The file has them in lower case. */
+static struct str spell_status(struct str given, struct arena *arena)
 {
-    struct buf body = service_body(call);
-    struct query *query = db_query(call->db, SELECT_ORDERS "ORDER BY id");
-    return service_reply_rows(call, &body, "orders", &orders, query);
-}
-
-/* GET /orders/{id} */
-static int get_order(struct service_call *call)
-{
-    int64_t id;
-    if (!service_id(call, "id", &id))
-        return reply_error(call->reply, 404, "Order not found", NULL);
-    struct query *query = db_query(call->db, SELECT_ORDERS "WHERE id = ?1");
-    query_bind_int(query, 1, id);
-    struct buf body = service_body(call);
-    return service_reply_row(call, &body, "order", &orders, query, "Order not found");
-}
-
-/* GET /orders/user/{user_id}; whether there is such a user is not known here */
-static int list_orders_of_user(struct service_call *call)
-{
-    int64_t user_id;
-    if (!service_id(call, "user_id", &user_id))
-        return reply_error(call->reply, 404, "User not found", NULL);
-    struct query *query = db_query(call->db, SELECT_ORDERS "WHERE user_id = ?1 ORDER BY id");
-    query_bind_int(query, 1, user_id);
-    struct buf body = service_body(call);
-    service_add_int(&body, "user_id", user_id);
-    return service_reply_rows(call, &body, "orders", &orders, query);
-}
-
-/* GET /orders/status/{status}; the file has them in lower case */
-static int list_orders_by_status(struct service_call *call)
-{
-    struct str status = route_parameter(&call->match, "status");
-    struct query *query = db_query(call->db, SELECT_ORDERS "WHERE status = fold(?1) ORDER BY id");
-    query_bind_text(query, 1, status);
-    struct buf body = service_body(call);
-    service_add_text(&body, "status", status);
-    return service_reply_rows(call, &body, "orders", &orders, query);
+    struct buf folded;
+    buf_init(&folded, arena);
+    text_fold(&folded, given);
+    return buf_as_str(&folded);
 }
 
 /* "bebida-quente" as the file has it: "Bebida Quente". */
-static struct str category_name(struct str given, struct arena *arena)
+static struct str spell_category(struct str given, struct arena *arena)
 {
     struct buf spaced, titled;
     buf_init(&spaced, arena);
@@ -93,16 +46,89 @@ static struct str category_name(struct str given, struct arena *arena)
     return buf_as_str(&titled);
 }
 
+enum { ID, USER_ID, USER_NAME, PRODUCT, CATEGORY, QUANTITY, PRICE, STATUS, ORDER_DATE, SERVED_BY };
+
+/* clang-format off */
+/* An order stays with the user who made it, under the name of then. */
+static const struct column columns[] = {
+    [ID]         = { .name = "id",         .type = COLUMN_INT, .is_read_only = true },
+    [USER_ID]    = { .name = "user_id",    .type = COLUMN_INT, .is_fixed = true,
+                     .min = 1, .max = INT64_MAX, .filter = "user_id = ?" },
+    [USER_NAME]  = { .name = "user_name",  .type = COLUMN_TEXT, .is_fixed = true, .is_derived = true,
+                     .min = 1, .max = 200 },
+    [PRODUCT]    = { .name = "product",    .type = COLUMN_TEXT, .min = 1, .max = 200 },
+    [CATEGORY]   = { .name = "category",   .type = COLUMN_TEXT, .values = categories,
+                     .filter = "category = ?", .spelling = spell_category },
+    [QUANTITY]   = { .name = "quantity",   .type = COLUMN_INT, .min = 1, .max = 1000 },
+    [PRICE]      = { .name = "price",      .type = COLUMN_CENTS, .min = 0, .max = 100000 * 100 },
+    [STATUS]     = { .name = "status",     .type = COLUMN_TEXT, .values = statuses,
+                     .fallback = "preparing", .filter = "status = ?", .spelling = spell_status },
+    [ORDER_DATE] = { .name = "order_date", .type = COLUMN_MINUTE, .fallback = "now" },
+    [SERVED_BY]  = { .name = "served_by",  .type = COLUMN_TEXT, .min = 1, .max = 200,
+                     .fallback = "Gunther" },
+};
+/* clang-format on */
+
+/* What a status can become. */
+static const struct {
+    const char *from, *to;
+} steps_of_status[] = {
+    { "preparing", "ready" },
+    { "ready", "delivered" },
+    { "preparing", "cancelled" },
+    { "ready", "cancelled" },
+};
+
+static int check_status(
+    struct service_call *call, const struct record *before, const struct record *after)
+{
+    if (!before || str_eq(before->values[STATUS].text, after->values[STATUS].text))
+        return 0;
+    struct str from = before->values[STATUS].text, to = after->values[STATUS].text;
+    for (size_t i = 0; i < sizeof steps_of_status / sizeof *steps_of_status; i++)
+        if (str_is(from, steps_of_status[i].from) && str_is(to, steps_of_status[i].to))
+            return 0;
+    struct buf message;
+    buf_init(&message, call->request->arena);
+    buf_printf(&message, "an order that is '%.*s' cannot become '%.*s'", (int)from.len, from.at,
+        (int)to.len, to.at);
+    return reply_error(call->reply, 409, "Invalid status change", buf_as_text(&message));
+}
+
+static const struct resource_total totals[] = {
+    { "SELECT coalesce(sum(orders), 0) FROM order_totals", { "status", "category" } },
+    { "SELECT coalesce(sum(orders), 0) FROM order_user_totals", { "user_id" } },
+    { .select = NULL },
+};
+
+static const struct resource orders = {
+    .name = "orders",
+    .one = "order",
+    .title = "Order",
+    .table = { columns, sizeof columns / sizeof columns[0] },
+    .rule = check_status,
+    .totals = totals,
+};
+
+/* GET /orders/user/{user_id}; whether there is such a user is not known here */
+static int list_orders_of_user(struct service_call *call)
+{
+    int64_t user_id;
+    if (!service_id(call, "user_id", &user_id))
+        return reply_error(call->reply, 404, "User not found", NULL);
+    return rest_list_by(call, "user_id", false);
+}
+
+/* GET /orders/status/{status} */
+static int list_orders_by_status(struct service_call *call)
+{
+    return rest_list_by(call, "status", true);
+}
+
 /* GET /orders/category/{category} */
 static int list_orders_by_category(struct service_call *call)
 {
-    struct str category =
-        category_name(route_parameter(&call->match, "category"), call->request->arena);
-    struct query *query = db_query(call->db, SELECT_ORDERS "WHERE category = ?1 ORDER BY id");
-    query_bind_text(query, 1, category);
-    struct buf body = service_body(call);
-    service_add_text(&body, "category", category);
-    return service_reply_rows(call, &body, "orders", &orders, query);
+    return rest_list_by(call, "category", false);
 }
 
 /* GET /health */
@@ -113,13 +139,16 @@ static int get_health(struct service_call *call)
 }
 
 static const struct endpoint endpoints[] = {
-    { "GET /orders", list_orders },
-    { "GET /orders/summary", summary_get },
-    { "GET /orders/{id:int}", get_order },
-    { "GET /orders/user/{user_id:int}", list_orders_of_user },
-    { "GET /orders/status/{status}", list_orders_by_status },
-    { "GET /orders/category/{category}", list_orders_by_category },
-    { "GET /health", get_health },
+    { "GET /orders", rest_list, &orders },
+    { "POST /orders", rest_create, &orders },
+    { "GET /orders/{id:int}", rest_get, &orders },
+    { "PATCH /orders/{id:int}", rest_patch, &orders },
+    { "DELETE /orders/{id:int}", rest_delete, &orders },
+    { "GET /orders/user/{user_id:int}", list_orders_of_user, &orders },
+    { "GET /orders/status/{status}", list_orders_by_status, &orders },
+    { "GET /orders/category/{category}", list_orders_by_category, &orders },
+    { "GET /orders/summary", summary_get, NULL },
+    { "GET /health", get_health, NULL },
 };
 
 const struct service orders_service = {

@@ -3,92 +3,82 @@
  * Knows no orders. What a reply looks like is the contract's with its callers, key order included.
  */
 #include "users.h"
-#include "lib/uri.h"
+#include "lib/rest.h"
 
 static const char *const steps[] = {
 #include "fcgi-users/sql/1-schema.sql.inc"
 #include "fcgi-users/sql/2-first-users.sql.inc"
 #include "fcgi-users/sql/3-summary.sql.inc"
+#include "fcgi-users/sql/4-versions.sql.inc"
+#include "lib/sql/replies.sql.inc"
 };
 
+/* Who mistypes an address is to hear it; whether it exists, only a mail to it would tell. */
+static const char *check_email(struct str email)
+{
+    const char *at = memchr(email.at, '@', email.len);
+    for (size_t i = 0; i < email.len; i++)
+        if ((unsigned char)email.at[i] <= ' ' || email.at[i] == 0x7f)
+            return "must not contain blanks";
+    if (!at || memchr(at + 1, '@', (size_t)(email.at + email.len - at - 1)))
+        return "must have one @";
+    if (at == email.at || at + 1 == email.at + email.len)
+        return "must have something on both sides of its @";
+    return NULL;
+}
+
+/* Brazil's number of a taxpayer, as it is written. Its check digits are not looked at: those of the
+ * users that the service starts with are made up. */
+static const char *check_cpf(struct str cpf)
+{
+    static const char picture[] = "ddd.ddd.ddd-dd";
+    bool is_right = cpf.len == sizeof picture - 1;
+    for (size_t i = 0; is_right && i < cpf.len; i++) {
+        bool is_digit = cpf.at[i] >= '0' && cpf.at[i] <= '9';
+        is_right = picture[i] == 'd' ? is_digit : cpf.at[i] == picture[i];
+    }
+    return is_right ? NULL : "must have the form ddd.ddd.ddd-dd";
+}
+
+/* clang-format off */
 static const struct column columns[] = {
-    { "id", COLUMN_INT },
-    { "name", COLUMN_TEXT },
-    { "email", COLUMN_TEXT },
-    { "cpf", COLUMN_TEXT },
-    { "member_since", COLUMN_TEXT },
-    { "favorite_drink", COLUMN_TEXT },
-    { "loyalty_points", COLUMN_INT },
-    { "active", COLUMN_BOOL },
+    { .name = "id",             .type = COLUMN_INT,  .is_read_only = true },
+    { .name = "name",           .type = COLUMN_TEXT, .min = 1, .max = 200 },
+    { .name = "email",          .type = COLUMN_TEXT, .min = 3, .max = 254, .check = check_email,
+      .taken = "Email already in use" },
+    { .name = "cpf",            .type = COLUMN_TEXT, .check = check_cpf,
+      .taken = "CPF already in use" },
+    { .name = "member_since",   .type = COLUMN_DATE, .fallback = "now" },
+    { .name = "favorite_drink", .type = COLUMN_TEXT, .min = 1, .max = 200, .parameter = "drink",
+      /* Looks at each spelling of each drink and not at each user. (An index on fold(favorite_drink)
+       * would make the file unusable for programs that have no such function.) */
+      .filter = "favorite_drink IN (SELECT favorite_drink FROM user_drink_totals"
+                "                   WHERE fold(favorite_drink) = fold(?))" },
+    { .name = "loyalty_points", .type = COLUMN_INT,  .min = 0, .max = 1000000000, .fallback = "0" },
+    { .name = "active",         .type = COLUMN_BOOL, .fallback = "true", .filter = "active = ?" },
+};
+/* clang-format on */
+
+static const struct resource_total totals[] = {
+    { "SELECT coalesce(sum(users), 0) FROM user_totals", { "active" } },
+    { "SELECT coalesce(sum(users), 0) FROM user_drink_totals", { "active", "favorite_drink" } },
+    { .select = NULL },
 };
 
-static const struct table users = { columns, sizeof columns / sizeof columns[0] };
-
-/* The columns above, in their order. */
-#define SELECT_USERS                                                                               \
-    "SELECT id, name, email, cpf, member_since, favorite_drink, loyalty_points, active FROM "      \
-    "users "
+static const struct resource users = {
+    .name = "users",
+    .one = "user",
+    .title = "User",
+    .table = { columns, sizeof columns / sizeof columns[0] },
+    .totals = totals,
+};
 
 static const char count_users[] = "SELECT coalesce(sum(users), 0) FROM user_totals";
 
-/* GET /users, also ?active=true or false */
-static int list_users(struct service_call *call)
-{
-    static const char *const error = "Invalid query parameter";
-    struct request *request = call->request;
-    struct str active;
-    struct query *query;
-    switch (uri_parameter(request->query, "active", request->arena, &active)) {
-    case URI_ABSENT:
-        query = db_query(call->db, SELECT_USERS "ORDER BY id");
-        break;
-    case URI_PRESENT:
-        if (!str_is_nocase(active, "true") && !str_is_nocase(active, "false"))
-            return reply_error(call->reply, 400, error, "active must be true or false");
-        query = db_query(call->db, SELECT_USERS "WHERE active = ?1 ORDER BY id");
-        query_bind_int(query, 1, str_is_nocase(active, "true"));
-        break;
-    default:
-        return reply_error(call->reply, 400, error, "active is not percent-encoded properly");
-    }
-    struct buf body = service_body(call);
-    return service_reply_rows(call, &body, "users", &users, query);
-}
-
-/* GET /users/{id} */
-static int get_user(struct service_call *call)
-{
-    int64_t id;
-    if (!service_id(call, "id", &id))
-        return reply_error(call->reply, 404, "User not found", NULL);
-    struct query *query = db_query(call->db, SELECT_USERS "WHERE id = ?1");
-    query_bind_int(query, 1, id);
-    struct buf body = service_body(call);
-    return service_reply_row(call, &body, "user", &users, query, "User not found");
-}
-
-/* GET /users/drink/{drink}
- *
- * People write drinks as they like. The index is used to jump from each spelling to the next one,
- * and users are looked up for those spellings that are equal without letter case: the cost depends
- * on how many drinks there are and not on how many users. (An index on fold(favorite_drink) would
- * make the file unusable for programs that have no such function.) */
+/* GET /users/drink/{drink} */
 static int list_users_by_drink(struct service_call *call)
 {
-    struct str drink = route_parameter(&call->match, "drink");
-    struct query *query = db_query(call->db,
-        "WITH RECURSIVE drinks(drink) AS ("
-        "  SELECT min(favorite_drink) FROM users"
-        "  UNION ALL"
-        "  SELECT (SELECT min(favorite_drink) FROM users WHERE favorite_drink > drink)"
-        "  FROM drinks WHERE drink IS NOT NULL"
-        ") " SELECT_USERS "WHERE favorite_drink IN"
-        "  (SELECT drink FROM drinks WHERE fold(drink) = fold(?1)) "
-        "ORDER BY id");
-    query_bind_text(query, 1, drink);
-    struct buf body = service_body(call);
-    service_add_text(&body, "drink", drink);
-    return service_reply_rows(call, &body, "users", &users, query);
+    return rest_list_by(call, "drink", true);
 }
 
 /* GET /users/summary: what the gateway's /dashboard needs of users */
@@ -110,11 +100,15 @@ static int get_health(struct service_call *call)
 }
 
 static const struct endpoint endpoints[] = {
-    { "GET /users", list_users },
-    { "GET /users/summary", get_summary },
-    { "GET /users/{id:int}", get_user },
-    { "GET /users/drink/{drink}", list_users_by_drink },
-    { "GET /health", get_health },
+    { "GET /users", rest_list, &users },
+    { "POST /users", rest_create, &users },
+    { "GET /users/{id:int}", rest_get, &users },
+    { "PUT /users/{id:int}", rest_replace, &users },
+    { "PATCH /users/{id:int}", rest_patch, &users },
+    { "DELETE /users/{id:int}", rest_delete, &users },
+    { "GET /users/drink/{drink}", list_users_by_drink, &users },
+    { "GET /users/summary", get_summary, NULL },
+    { "GET /health", get_health, NULL },
 };
 
 const struct service users_service = {

@@ -1,8 +1,8 @@
 /* condition: conditional requests: If-Match and If-None-Match against an entity tag (RFC 9110
  * section 13).
  *
- * A field that is not a list of entity tags contains nothing from where it goes wrong: If-Match then
- * fails, which changes nothing, and If-None-Match then sends the whole reply. */
+ * A field that is not a list of entity tags contains nothing from where it goes wrong: If-Match
+ * then fails, which changes nothing, and If-None-Match then sends the whole reply. */
 #include "condition.h"
 
 static void skip_separators(struct str *rest)
@@ -13,8 +13,8 @@ static void skip_separators(struct str *rest)
     }
 }
 
-/* Takes one entity tag off the front of `rest` (section 8.8.3): its quotes and what is between them,
- * where commas are nothing special. False at the end, and where there is none. */
+/* Takes one entity tag off the front of `rest` (section 8.8.3): its quotes and what is between
+ * them, where commas are nothing special. False at the end, and where there is none. */
 static bool take_tag(struct str *rest, struct str *tag, bool *is_weak)
 {
     skip_separators(rest);

@@ -12,8 +12,9 @@ enum condition {
     CONDITION_FAILED,       /* 412 */
 };
 
-/* The fields' values or NULL; `etag` is the resource's strong entity tag with its quotes. To be asked
- * once it is known that there is such a resource: without one, 404 goes first (section 13.2.1). */
+/* The fields' values or NULL; `etag` is the resource's strong entity tag with its quotes. To be
+ * asked once it is known that there is such a resource: without one, 404 goes first
+ * (section 13.2.1). */
 enum condition condition_check(
     const char *if_match, const char *if_none_match, struct str etag, bool is_read);
 

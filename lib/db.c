@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "gate.h"
 #include "text.h"
 
 /* How long a connection waits for a lock. Below the 5 s after which callers usually give up, so
@@ -26,6 +27,7 @@ struct query {
     struct db *db;
     struct query *next;
     const char *sql;
+    size_t text_len; /* of SQL that was put together: its text is this query's own; else 0 */
     sqlite3_stmt *statement;
     int bind_code; /* the first failure of a bind since the last use, or SQLITE_OK */
 };
@@ -34,6 +36,7 @@ struct db {
     sqlite3 *sqlite;
     struct query *queries;
     struct arena scratch; /* for fold() */
+    struct gate *gate;    /* that this connection is behind, while it writes; else NULL */
     char message[DB_MESSAGE_MAX];
 };
 
@@ -78,7 +81,8 @@ static enum db_result result_of(struct db *db, int code)
         return DB_CONSTRAINT;
     case SQLITE_IOERR: { /* also when a file beside the database found no space */
         int cause = sqlite3_system_errno(db->sqlite);
-        return cause == ENOSPC || cause == EDQUOT ? DB_FULL : DB_FAILED;
+        bool is_full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
+        return is_full ? DB_FULL : DB_FAILED;
     }
     default:
         return DB_FAILED;
@@ -143,6 +147,18 @@ static void give_up(struct db *db, const char *path, char *error, size_t size)
     db_close(db);
 }
 
+bool db_loosen(struct db *db)
+{
+    return run(db, "PRAGMA synchronous = NORMAL");
+}
+
+static void leave_gate(struct db *db)
+{
+    if (db->gate)
+        gate_leave(db->gate);
+    db->gate = NULL;
+}
+
 struct db *db_open(const char *path, char *error, size_t size)
 {
     struct db *db = db_new();
@@ -160,9 +176,12 @@ void db_close(struct db *db)
         struct query *query = db->queries;
         db->queries = query->next;
         sqlite3_finalize(query->statement);
+        if (query->text_len > 0)
+            free((char *)query->sql);
         free(query);
     }
     sqlite3_close(db->sqlite);
+    leave_gate(db);
     arena_clear(&db->scratch);
     free(db);
 }
@@ -274,14 +293,46 @@ void db_end_read(struct db *db)
     query_end(query);
 }
 
-struct query *db_query(struct db *db, const char *sql)
+enum db_result db_begin_write(struct db *db, struct gate *gate)
 {
-    for (struct query *query = db->queries; query; query = query->next)
-        if (query->sql == sql)
-            return query;
+    int left_ms = gate_enter(gate, DB_WAIT_MS);
+    if (left_ms < 0) {
+        fail(db, "other requests were writing for %d ms", DB_WAIT_MS);
+        return DB_BUSY;
+    }
+    db->gate = gate;
+    sqlite3_busy_timeout(db->sqlite, left_ms);
+    struct query *query = db_query(db, "BEGIN IMMEDIATE");
+    enum db_result result = query_step(query);
+    query_end(query);
+    sqlite3_busy_timeout(db->sqlite, DB_WAIT_MS);
+    if (result != DB_DONE)
+        leave_gate(db);
+    return result;
+}
+
+enum db_result db_commit(struct db *db)
+{
+    struct query *query = db_query(db, "COMMIT");
+    enum db_result result = query_step(query);
+    query_end(query);
+    db_rollback(db); /* where it failed; and the next one may go */
+    return result;
+}
+
+void db_rollback(struct db *db)
+{
+    if (!sqlite3_get_autocommit(db->sqlite))
+        sqlite3_exec(db->sqlite, "ROLLBACK", NULL, NULL, NULL);
+    leave_gate(db);
+}
+
+static struct query *add_query(struct db *db, const char *sql, size_t len)
+{
     sqlite3_stmt *statement;
     int kind = SQLITE_PREPARE_PERSISTENT;
-    if (sqlite3_prepare_v3(db->sqlite, sql, -1, (unsigned)kind, &statement, NULL) != SQLITE_OK) {
+    if (sqlite3_prepare_v3(db->sqlite, sql, (int)len, (unsigned)kind, &statement, NULL) !=
+        SQLITE_OK) {
         fail_with_sqlite(db);
         return NULL;
     }
@@ -290,6 +341,29 @@ struct query *db_query(struct db *db, const char *sql)
         abort();
     *query = (struct query){ .db = db, .next = db->queries, .sql = sql, .statement = statement };
     db->queries = query;
+    return query;
+}
+
+struct query *db_query(struct db *db, const char *sql)
+{
+    for (struct query *query = db->queries; query; query = query->next)
+        if (query->sql == sql)
+            return query;
+    return add_query(db, sql, strlen(sql));
+}
+
+struct query *db_query_text(struct db *db, struct str sql)
+{
+    for (struct query *query = db->queries; query; query = query->next)
+        if (query->text_len == sql.len && memcmp(query->sql, sql.at, sql.len) == 0)
+            return query;
+    struct query *query = add_query(db, sql.at, sql.len);
+    if (!query)
+        return NULL;
+    query->sql = strndup(sql.at, sql.len);
+    query->text_len = sql.len;
+    if (!query->sql)
+        abort();
     return query;
 }
 

@@ -65,8 +65,8 @@ static struct timespec clock_in(int ms)
 static int ms_until(const struct timespec *end)
 {
     struct timespec now = clock_in(0);
-    long long ms = (long long)(end->tv_sec - now.tv_sec) * 1000 +
-                   (end->tv_nsec - now.tv_nsec) / 1000000;
+    long long ms =
+        (long long)(end->tv_sec - now.tv_sec) * 1000 + (end->tv_nsec - now.tv_nsec) / 1000000;
     return ms > 0 ? (int)ms : 0;
 }
 

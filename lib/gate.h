@@ -8,8 +8,8 @@ struct gate;
 struct gate *gate_new(void);
 void gate_free(struct gate *gate);
 
-/* Enters, after waiting for up to `wait_ms`. Returns how many of them are left, or -1 where the wait
- * was in vain. */
+/* Enters, after waiting for up to `wait_ms`. Returns how many of them are left, or -1 where the
+ * wait was in vain. */
 int gate_enter(struct gate *gate, int wait_ms);
 
 /* By the thread that is in. */

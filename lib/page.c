@@ -1,7 +1,7 @@
 /* page: a list is told in pages: which rows are asked for, and the link to those that follow.
  *
- * A page begins behind an id and not after a number of rows: it costs the same wherever it is, and a
- * row that is added or deleted meanwhile makes no other appear twice or never. */
+ * A page begins behind an id and not after a number of rows: it costs the same wherever it is, and
+ * a row that is added or deleted meanwhile makes no other appear twice or never. */
 #include "page.h"
 #include "uri.h"
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "gate.h"
 #include "log.h"
 #include "serve.h"
 
@@ -31,7 +32,9 @@
 struct running {
     const struct service *service;
     const struct router *router;
-    const char *path; /* of the database file */
+    const char *path;  /* of the database file */
+    bool is_loose;     /* commits need not survive a power cut, see db_loosen */
+    struct gate *gate; /* of all who write to it */
 };
 
 /* What one thread keeps from request to request. */
@@ -64,6 +67,8 @@ static bool connect_worker(
         log_problem(request, "%s", error);
         return false;
     }
+    if (running->is_loose)
+        db_loosen(db);
     db_close(worker->db);
     worker->db = db;
     return true;
@@ -77,13 +82,15 @@ static int reply_unavailable(struct reply *reply, int status, const char *messag
 int service_reply_failed(struct service_call *call, enum db_result result)
 {
     log_problem(call->request, "%s", db_message(call->db));
-    call->is_db_suspect = result != DB_BUSY;
+    call->is_db_suspect = result != DB_BUSY && result != DB_CONSTRAINT;
     switch (result) {
     case DB_BUSY:
         reply_field(call->reply, "Retry-After", STR("1"));
-        return reply_unavailable(call->reply, 503, "The database is locked by another program");
+        return reply_unavailable(call->reply, 503, "Others were writing for too long");
     case DB_FULL:
         return reply_unavailable(call->reply, 507, "There is no space left");
+    case DB_CONSTRAINT: /* a rule of the file that the columns do not know */
+        return reply_error(call->reply, 422, "Validation failed", "The database refuses it");
     case DB_READONLY:
         return reply_unavailable(call->reply, 503, "The database is read-only");
     default:
@@ -96,8 +103,10 @@ static int call_endpoint(struct service_call *call, const struct running *runnin
     struct worker *worker = call->request->thread;
     if (!connect_worker(worker, running, call->request))
         return reply_unavailable(call->reply, 503, "The database cannot be opened");
-    call->db = worker->db;
     const struct endpoint *endpoint = call->match.target;
+    call->db = worker->db;
+    call->gate = running->gate;
+    call->resource = endpoint->resource;
     int status = endpoint->answer(call);
     if (call->is_db_suspect) {
         db_close(worker->db);
@@ -265,16 +274,31 @@ static const struct router *new_router(const struct service *service, struct are
     return router;
 }
 
+/* DATABASE_SYNCHRONOUS: full (also where it is not set) or normal, as SQLite names them. */
+static bool read_synchronous(bool *is_loose)
+{
+    const char *given = environment("DATABASE_SYNCHRONOUS");
+    *is_loose = given && strcasecmp(given, "normal") == 0;
+    if (!given || *is_loose || strcasecmp(given, "full") == 0)
+        return true;
+    log_event("DATABASE_SYNCHRONOUS is %s: it must be full or normal", given);
+    return false;
+}
+
 static int serve_service(const struct service *service, struct arena *arena)
 {
     struct running running = {
         .service = service,
         .router = new_router(service, arena),
         .path = database_path(service, arena),
+        .gate = gate_new(),
     };
-    if (!running.router || !prepare_database(service, running.path, arena))
+    if (!running.gate || !running.router || !read_synchronous(&running.is_loose) ||
+        !prepare_database(service, running.path, arena)) {
+        gate_free(running.gate);
         return 1;
-    return serve(&(struct responder){
+    }
+    int status = serve(&(struct responder){
         .name = service->program,
         .handle = handle,
         .thread_start = worker_start,
@@ -283,6 +307,8 @@ static int serve_service(const struct service *service, struct arena *arena)
         .threads_max = SERVICE_THREADS_MAX,
         .body_max = SERVICE_BODY_MAX,
     });
+    gate_free(running.gate);
+    return status;
 }
 
 /* Returns the exit status, or -1 to go on. */
@@ -295,7 +321,9 @@ static int read_options(int argc, char **argv, const struct service *service)
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("%s: the %s as a FastCGI responder or a CGI program, to be started by a web server\n"
                "  DATABASE_PATH   its SQLite file; without it, %s in RUN_DIR\n"
-               "  RUN_DIR         without it, run\n",
+               "  RUN_DIR         without it, run\n"
+               "  DATABASE_SYNCHRONOUS   full (the default): what was acknowledged survives a\n"
+               "                  power cut; normal: it survives the program's end only\n",
             service->program, service->name, service->database);
         return 0;
     }

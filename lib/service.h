@@ -12,6 +12,8 @@
 #include "table.h"
 
 struct service;
+struct resource; /* a table that endpoints are about, see rest.h */
+struct gate;
 
 /* One request on its way through a service; everything in it lives until the handler returns. */
 struct service_call {
@@ -19,13 +21,16 @@ struct service_call {
     struct request *request;
     struct reply *reply;
     struct route_match match;
-    struct db *db; /* this thread's connection */
+    const struct resource *resource; /* the endpoint's */
+    struct db *db;                   /* this thread's connection */
+    struct gate *gate;               /* of all who write to the file, for db_begin_write */
     bool is_db_suspect;
 };
 
 struct endpoint {
     const char *line; /* "GET /users/{id:int}", see route.h */
     int (*answer)(struct service_call *call);
+    const struct resource *resource; /* that the call is about; NULL: none */
 };
 
 struct service {

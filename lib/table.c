@@ -12,6 +12,50 @@ void table_write_cents(struct buf *out, int64_t cents)
         (unsigned long long)(amount % 100));
 }
 
+bool table_is_text(const struct column *column)
+{
+    switch (column->type) {
+    case COLUMN_INT:
+    case COLUMN_BOOL:
+    case COLUMN_CENTS:
+        return false;
+    case COLUMN_TEXT:
+    case COLUMN_DATE:
+    case COLUMN_MINUTE:
+        break;
+    }
+    return true;
+}
+
+bool table_is_same(const struct column *column, const struct value *a, const struct value *b)
+{
+    return table_is_text(column) ? str_eq(a->text, b->text) : a->number == b->number;
+}
+
+void table_read_row(
+    const struct table *table, struct query *query, struct arena *arena, struct record *record)
+{
+    for (int i = 0; i < table->column_count; i++) {
+        struct value *value = &record->values[i];
+        *value = (struct value){ .is_set = true };
+        if (!table_is_text(&table->columns[i])) {
+            value->number = query_int(query, i);
+            continue;
+        }
+        struct str text = query_text(query, i);
+        value->text = (struct str){ arena_copy(arena, text.at ? text.at : "", text.len), text.len };
+    }
+}
+
+void table_bind(
+    struct query *query, int parameter, const struct column *column, const struct value *value)
+{
+    if (table_is_text(column))
+        query_bind_text(query, parameter, value->text);
+    else
+        query_bind_int(query, parameter, value->number);
+}
+
 static void write_value(struct buf *out, enum column_type type, struct query *query, int column)
 {
     if (query_is_null(query, column)) {
@@ -23,6 +67,8 @@ static void write_value(struct buf *out, enum column_type type, struct query *qu
         buf_int(out, query_int(query, column));
         break;
     case COLUMN_TEXT:
+    case COLUMN_DATE:
+    case COLUMN_MINUTE:
         buf_json_string(out, query_text(query, column));
         break;
     case COLUMN_BOOL:

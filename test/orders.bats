@@ -120,12 +120,18 @@ list() {
 }
 
 @test "a known path with a wrong method is 405 with Allow, as JSON" {
-  for path in /orders /orders/1 /orders/user/1 /orders/status/ready /orders/category/doce /orders/summary /health; do
+  for path in /orders/user/1 /orders/status/ready /orders/category/doce /orders/summary /health; do
     orders "$path" -X PUT
     expect 405
     [ "$(header Allow)" = "GET, HEAD" ]
     [ -n "$(field .error)" ]
   done
+  orders /orders -X PUT
+  expect 405
+  [ "$(header Allow)" = "GET, HEAD, POST" ]
+  orders /orders/1 -X PUT
+  expect 405
+  [ "$(header Allow)" = "GET, HEAD, PATCH, DELETE" ]
 }
 
 @test "HEAD is answered like GET" {

@@ -56,8 +56,7 @@ static void numbers(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         int64_t value;
-        enum decimal_result result =
-            decimal_read(str_of(cases[i].number), cases[i].places, &value);
+        enum decimal_result result = decimal_read(str_of(cases[i].number), cases[i].places, &value);
         if (result != cases[i].result || (result == DECIMAL_OK && value != cases[i].value))
             fail_msg("%s: %d %lld", cases[i].number, (int)result, (long long)value);
     }

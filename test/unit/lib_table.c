@@ -19,10 +19,10 @@ static const char *const steps[] = {
 static const struct db_schema schema = { steps, COUNT(steps), 1 };
 
 static const struct column columns[] = {
-    { "id", COLUMN_INT },
-    { "name", COLUMN_TEXT },
-    { "is_full", COLUMN_BOOL },
-    { "price", COLUMN_CENTS },
+    { .name = "id", .type = COLUMN_INT },
+    { .name = "name", .type = COLUMN_TEXT },
+    { .name = "is_full", .type = COLUMN_BOOL },
+    { .name = "price", .type = COLUMN_CENTS },
 };
 static const struct table cups = { columns, COUNT(columns) };
 
