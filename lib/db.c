@@ -50,14 +50,26 @@ __attribute__((format(printf, 2, 3))) static bool fail(struct db *db, const char
     return false;
 }
 
+/* The system's reason for SQLite's last failure, or 0. SQLite keeps it where a statement reads or
+ * writes, but not where a commit does; the file of the journal then still has it. */
+static int system_cause(struct db *db)
+{
+    int cause = sqlite3_system_errno(db->sqlite);
+    sqlite3_file *journal = NULL;
+    if (cause == 0)
+        sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal);
+    if (journal && journal->pMethods)
+        journal->pMethods->xFileControl(journal, SQLITE_FCNTL_LAST_ERRNO, &cause);
+    return cause;
+}
+
 /* Keeps what SQLite says about its last failure, with the system's reason where there is one:
  * "unable to open database file (No such file or directory)". */
 static bool fail_with_sqlite(struct db *db)
 {
-    int cause = sqlite3_system_errno(db->sqlite);
     int code = sqlite3_errcode(db->sqlite) & 0xff;
-    bool is_of_system = cause && (code == SQLITE_CANTOPEN || code == SQLITE_IOERR);
-    if (is_of_system)
+    int cause = code == SQLITE_CANTOPEN || code == SQLITE_IOERR ? system_cause(db) : 0;
+    if (cause)
         return fail(db, "%s (%s)", sqlite3_errmsg(db->sqlite), strerror(cause));
     return fail(db, "%s", sqlite3_errmsg(db->sqlite));
 }
@@ -79,8 +91,8 @@ static enum db_result result_of(struct db *db, int code)
         return DB_READONLY;
     case SQLITE_CONSTRAINT:
         return DB_CONSTRAINT;
-    case SQLITE_IOERR: { /* also when a file beside the database found no space */
-        int cause = sqlite3_system_errno(db->sqlite);
+    case SQLITE_IOERR: { /* also when a quota or a limit of the file's size is used up */
+        int cause = system_cause(db);
         bool is_full = cause == ENOSPC || cause == EDQUOT || cause == EFBIG;
         return is_full ? DB_FULL : DB_FAILED;
     }

@@ -10,6 +10,7 @@
 #include "service.h"
 #include <errno.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -338,6 +339,7 @@ int service_run(int argc, char **argv, const struct service *service)
     if (status >= 0)
         return status;
     umask(S_IRWXG | S_IRWXO); /* the data is the service's alone */
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is like a disk that is full: 507 */
     struct arena arena;       /* what lives as long as the program */
     arena_init(&arena);
     status = serve_service(service, &arena);

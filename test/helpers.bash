@@ -173,6 +173,7 @@ request() {
   local method=$1 path=$2 how=(-X "$1")
   shift 2
   [[ $method != HEAD ]] || how=(--head)
+  : >"$BATS_TEST_TMPDIR/body" # curl leaves it as it was where no body comes
   code=$(curl -sg --path-as-is --max-time 20 "${how[@]}" -o "$BATS_TEST_TMPDIR/body" \
     -D "$BATS_TEST_TMPDIR/headers" -w '%{http_code}' "$@" "$URL$path") || true
   body=$(tr -d '\0' 2>/dev/null <"$BATS_TEST_TMPDIR/body") || body=

@@ -109,7 +109,7 @@ list() {
   users /users -X DELETE
   expect 405
   [ "$(header Allow)" = "GET, HEAD, POST" ]
-  users /users/1 -X POST
+  users /users/1 -X POST -d ''
   expect 405
   [ "$(header Allow)" = "GET, HEAD, PUT, PATCH, DELETE" ]
 }
