@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include "db_file.h"
 #include "gate.h"
 #include "text.h"
 
@@ -128,6 +129,7 @@ static bool open_file(struct db *db, const char *path, int flags)
 {
     /* NOMUTEX: a connection belongs to one thread, so SQLite need not lock it. */
     flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    db_file_mend(path);
     if (sqlite3_open_v2(path, &db->sqlite, flags, NULL) != SQLITE_OK)
         return fail_with_sqlite(db);
     const char *name = sqlite3_db_filename(db->sqlite, "main");
