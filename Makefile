@@ -12,14 +12,15 @@ LIBS     = -lfcgi -lcurl -lsqlite3
 PROGRAMS = fcgi-gateway fcgi-users fcgi-orders
 ARCHIVES = $(foreach p,$(PROGRAMS),$(BUILD)/$p.a) $(BUILD)/lib.a
 UNITS    = $(patsubst %.c,$(BUILD)/%,$(wildcard test/unit/*.c))
-SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard lib/sql/*.sql fcgi-*/sql/*.sql))
+EXAMPLES = $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*/*.c))
+SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard lib/sql/*.sql fcgi-*/sql/*.sql examples/*/sql/*.sql))
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
-SOURCES  = $(wildcard lib/*.c fcgi-*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
+SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
 
 # What a recipe does in one line; V=1 shows the whole command.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
-build: $(PROGRAMS:%=$(BUILD)/%) $(BUILD)/errors/made ## build the programs (the default)
+build: $(PROGRAMS:%=$(BUILD)/%) $(EXAMPLES) $(BUILD)/errors/made ## build the programs (the default)
 
 ## To build and to run. PORT=8000 and RUN_DIR=run let several copies live side by side.
 
@@ -93,6 +94,11 @@ endef
 $(foreach folder,lib $(PROGRAMS),$(eval $(call archive,$(folder))))
 
 $(PROGRAMS:%=$(BUILD)/%): $(BUILD)/%: $(BUILD)/obj/%/main.o $(BUILD)/%.a $(BUILD)/lib.a
+	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+# Every source file of an example is a whole program.
+$(EXAMPLES): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib.a
+	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
