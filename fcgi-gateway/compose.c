@@ -37,7 +37,7 @@ static void fail(
 static void fail_for_lack(struct composition *self, unsigned index, const struct reference *missing)
 {
     struct buf cause;
-    if (!missing || !reference_is_clients(missing)) {
+    if (!reference_is_clients(missing)) {
         fail(self, index, CALL_BROKEN, "A reply lacks what this call needs");
         return;
     }
@@ -58,19 +58,18 @@ static ssize_t read_body(struct call *call, void *bytes, size_t size)
     return (ssize_t)len;
 }
 
-static bool set_body(struct composition *self, const struct call_plan *plan, struct call *call)
+static void set_body(struct composition *self, const struct call_plan *plan, struct call *call)
 {
     struct arena *arena = self->request->arena;
     struct str *left = arena_alloc(arena, sizeof *left);
     struct buf body;
     buf_init(&body, arena);
     if (!template_write(plan->body, &self->values, &body))
-        return false;
+        buf_text(&body, "{}"); /* as in a reply: nothing of it is there */
     *left = buf_as_str(&body);
     call->read = read_body;
     call->body_length = (int64_t)left->len;
     call->context = left;
-    return true;
 }
 
 /* The fields that the file says, in front of those that every call has. */
@@ -107,10 +106,12 @@ static void start(struct composition *self, unsigned index)
     }
     const struct reference *missing =
         template_text_write_target(plan->target, &self->values, &target);
-    if (missing || (plan->body && !set_body(self, plan, call))) {
+    if (missing) {
         fail_for_lack(self, index, missing);
         return;
     }
+    if (plan->body)
+        set_body(self, plan, call);
     set_fields(self, plan, call);
     call->target = buf_as_text(&target);
     caller_start(self->request->thread, call);
