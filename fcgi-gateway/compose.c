@@ -37,14 +37,14 @@ static void fail(
 static void fail_for_lack(struct composition *self, unsigned index, const struct reference *missing)
 {
     struct buf cause;
-    if (!reference_is_clients(missing)) {
-        fail(self, index, CALL_BROKEN, "A reply lacks what this call needs");
-        return;
-    }
     buf_init(&cause, self->request->arena);
     buf_str(&cause, missing->text);
     buf_text(&cause, " is missing");
-    fail(self, index, CALL_UNMADE, buf_as_text(&cause));
+    if (reference_is_clients(missing))
+        fail(self, index, CALL_UNMADE, buf_as_text(&cause));
+    else
+        fail(self, index, CALL_BROKEN, "A reply lacks what this call needs");
+    failure_log_call(self->request, self->route->calls[index].name, &self->calls[index]);
 }
 
 /* Bytes of a call's body that are still to be sent. */
@@ -137,12 +137,6 @@ static void start_ready(struct composition *self)
     }
 }
 
-/* A status that says the service is not there for us, told by what stands in front of it. */
-static bool says_unavailable(int status)
-{
-    return status >= 502 && status <= 504;
-}
-
 static const char *answered(struct composition *self, int status)
 {
     struct buf text;
@@ -160,7 +154,7 @@ static void judge(struct composition *self, unsigned index)
         self->failed |= bit(index);
     else if (call->status >= 400 && call->status < 500)
         self->failed |= bit(index); /* stays CALL_OK: this reply is for the client */
-    else if (says_unavailable(call->status))
+    else if (call->status >= 500)
         fail(self, index, CALL_UNREACHABLE, answered(self, call->status));
     else if (call->status >= 300)
         fail(self, index, CALL_BROKEN, answered(self, call->status));

@@ -38,13 +38,26 @@ static const char *const request_own[] = {
 };
 
 /* Fields of a reply that mean something to the web server in front of us, or that we write. */
-static const char *const reply_own[] = { "Status", "X-Sendfile", "X-Request-ID" };
+static const char *const reply_own[] = { "Status", "X-Request-ID" };
+
+/* What commands to lighttpd, nginx and Apache begin with, such as to send a file of theirs. */
+static const char *const commands[] = { "X-Sendfile", "X-Accel-", "X-LIGHTTPD-" };
 
 static bool is_one_of(struct str name, const char *const *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (str_is_nocase(name, list[i]))
             return true;
+    return false;
+}
+
+static bool is_command(struct str name)
+{
+    for (size_t i = 0; i < COUNT(commands); i++) {
+        size_t len = strlen(commands[i]);
+        if (name.len >= len && strncasecmp(name.at, commands[i], len) == 0)
+            return true;
+    }
     return false;
 }
 
@@ -113,7 +126,7 @@ static void add_clients(struct field_list *list, const struct request *request)
         add(list, name, str_of(equals + 1));
     }
     const char *type = request_variable(request, "CONTENT_TYPE");
-    if (type && *type && is_one_line(type))
+    if (type && *type && is_one_line(type) && !is_named(STR("Content-Type"), connection))
         add(list, STR("Content-Type"), str_of(type));
 }
 
@@ -123,7 +136,8 @@ static void add_appended(
 {
     if (!value || !*value)
         return;
-    const char *before = request_header(request, name);
+    struct str connection = str_of(request_header(request, "Connection"));
+    const char *before = is_named(str_of(name), connection) ? NULL : request_header(request, name);
     struct buf text;
     buf_init(&text, list->arena);
     if (before && *before && is_one_line(before)) {
@@ -190,7 +204,8 @@ void forward_reply(const struct call *call, struct reply *reply, bool with_lengt
     bool is_chunked = call_field(call, "Transfer-Encoding").len > 0;
     for (const struct call_field *field = call->first_field; field; field = field->next) {
         if (is_one_of(field->name, hop_by_hop, COUNT(hop_by_hop)) ||
-            is_one_of(field->name, reply_own, COUNT(reply_own)) || names_it(call, field->name))
+            is_one_of(field->name, reply_own, COUNT(reply_own)) || is_command(field->name) ||
+            names_it(call, field->name))
             continue;
         /* RFC 9112 section 6.3: Transfer-Encoding overrides Content-Length. */
         if (str_is_nocase(field->name, "Content-Length") && (is_chunked || !with_length))

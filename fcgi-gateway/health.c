@@ -22,7 +22,9 @@ static void write_upstream(struct buf *out, const struct call *call, bool health
         buf_text(out, ":{\"status\":\"healthy\",\"reachable\":true,\"data\":");
         buf_str(out, call->body);
         buf_char(out, '}');
-    } else if (call->outcome == CALL_OK || call->outcome == CALL_BROKEN) {
+    } else if (call->outcome == CALL_BROKEN) {
+        buf_text(out, ":{\"status\":\"unhealthy\",\"reachable\":true}");
+    } else if (call->outcome == CALL_OK) {
         buf_printf(
             out, ":{\"status\":\"unhealthy\",\"reachable\":true,\"http_code\":%d}", call->status);
     } else {

@@ -55,6 +55,8 @@ static int run(struct config *config)
 
 int main(int argc, char **argv)
 {
+    if (!serve_has_own_arguments())
+        argc = 1;
     bool is_check = argc > 1 && strcmp(argv[1], "--check") == 0;
     int at = is_check ? 2 : 1;
     if (argc > at + 1 || (argc > at && argv[at][0] == '-')) {

@@ -88,14 +88,17 @@ static bool fits_segment(struct str value)
 const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out)
 {
+    bool is_query = false;
     for (unsigned i = 0; i < text->count; i++) {
         const struct part *part = &text->parts[i];
         struct str value;
         if (!part->is_reference) {
             buf_str(out, part->literal);
+            is_query |= memchr(part->literal.at, '?', part->literal.len) != NULL;
             continue;
         }
-        if (!reference_text(&part->reference, values, &value) || !fits_segment(value))
+        if (!reference_text(&part->reference, values, &value) ||
+            (!is_query && !fits_segment(value)))
             return &part->reference;
         uri_encode(out, value);
     }

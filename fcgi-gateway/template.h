@@ -29,7 +29,8 @@ struct template_text *template_text_new(
     struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope);
 
 /* Appends the text, with references' values percent-encoded. Returns NULL, or the reference whose
- * value is missing, empty, "." or "..": a call must not go to another path than the file says. */
+ * value is missing, or in the path empty, "." or "..": a call must not go to another path than the
+ * file says. */
 const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out);
 

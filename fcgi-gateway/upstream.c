@@ -34,6 +34,7 @@ struct transfer {
     bool head_given;  /* call->head was called, or there is none to call */
     bool client_gone; /* call->read, head or write said so */
     bool is_too_long;
+    bool is_malformed;     /* the reply breaks HTTP's rules in a way that curl lets pass */
     struct transfer *next; /* in the caller's list of idle or of active ones */
 };
 
@@ -125,10 +126,23 @@ static struct str trim(struct str text)
     return text;
 }
 
+/* Two lengths that differ: nobody can tell where the body ends (RFC 9112 section 6.3). */
+static bool has_two_lengths(const struct call *call)
+{
+    struct str length = call_field(call, "Content-Length");
+    for (const struct call_field *field = call->first_field; field; field = field->next)
+        if (str_is_nocase(field->name, "Content-Length") && !str_eq(field->value, length))
+            return true;
+    return false;
+}
+
 /* The end of the header section: what streams may begin. */
 static bool give_head(struct transfer *transfer)
 {
     struct call *call = transfer->call;
+    transfer->is_malformed |= has_two_lengths(call);
+    if (transfer->is_malformed)
+        return false;
     transfer->head_given = true;
     if (call->head && !call->head(call))
         transfer->client_gone = true;
@@ -148,7 +162,11 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user)
         on_status_line(transfer);
         return line.len;
     }
+    /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
+    bool is_folded = *bytes == ' ' || *bytes == '\t';
     struct str text = trim(line);
+    if (is_folded && text.len)
+        transfer->is_malformed = true;
     if (text.len == 0)
         return !transfer->is_final || give_head(transfer) ? line.len : 0;
     const char *colon = memchr(text.at, ':', text.len);
@@ -165,6 +183,10 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     struct transfer *transfer = user;
     struct call *call = transfer->call;
     size_t len = size * count;
+    if (!transfer->head_given) {
+        transfer->is_malformed = true; /* such as what follows a 101 that nobody asked for */
+        return 0;
+    }
     if (call->write) {
         transfer->client_gone = !call->write(call, bytes, len);
         postpone_deadline(transfer);
@@ -276,7 +298,7 @@ void caller_start(struct caller *caller, struct call *call)
     CURL *easy = transfer->easy;
     transfer->call = call;
     transfer->is_final = transfer->head_given = false;
-    transfer->client_gone = transfer->is_too_long = false;
+    transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
     buf_init(&transfer->body, call->arena);
     transfer->fields = field_list(call);
     curl_easy_setopt(easy, CURLOPT_URL, call->upstream->url);
@@ -325,6 +347,8 @@ static void judge(struct transfer *transfer, CURLcode result)
     struct call *call = transfer->call;
     if (transfer->client_gone)
         set_outcome(call, CALL_GONE, "The client went away");
+    else if (transfer->is_malformed)
+        set_outcome(call, CALL_BROKEN, "The reply is not HTTP");
     else if (transfer->is_too_long)
         set_outcome(call, CALL_BROKEN, "The reply is too long");
     else if (result == CURLE_OK && call->status >= 200)

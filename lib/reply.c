@@ -152,6 +152,8 @@ bool reply_start(struct reply *reply, int status)
 
 bool reply_write(struct reply *reply, const char *bytes, size_t len)
 {
+    if (!reply->is_started)
+        return false; /* it would stand where the header section belongs */
     if (reply->is_bodiless)
         return true;
     if (!reply_send(reply, bytes, len))

@@ -254,6 +254,11 @@ static int serve_cgi(const struct responder *responder)
     return is_whole ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+bool serve_has_own_arguments(void)
+{
+    return !getenv("GATEWAY_INTERFACE") && !getenv("REQUEST_METHOD");
+}
+
 int serve(const struct responder *responder)
 {
     signal(SIGPIPE, SIG_IGN); /* a client that has gone is an error of write */
@@ -266,7 +271,7 @@ int serve(const struct responder *responder)
         listener_init(&listener, STDIN_FILENO);
         return serve_fastcgi(responder, &listener);
     }
-    if (getenv("GATEWAY_INTERFACE") || getenv("REQUEST_METHOD"))
+    if (!serve_has_own_arguments())
         return serve_cgi(responder);
     fprintf(stderr,
         "%s answers HTTP requests for a web server, which starts it: as a FastCGI responder with a "

@@ -5,6 +5,7 @@
 #ifndef LIB_SERVE_H
 #define LIB_SERVE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "reply.h"
 #include "request.h"
@@ -26,6 +27,11 @@ struct responder {
     unsigned threads_max; /* requests at the same time; more wait in the listening socket */
     int64_t body_max;     /* bytes; a longer body is answered 413 */
 };
+
+/* Are the program's arguments meant as such? Not where a web server runs it: the words of a query
+ * without '=' become arguments then (RFC 3875 section 4.4), and whoever sends the request chooses
+ * them. */
+bool serve_has_own_arguments(void);
 
 /* Serves until SIGTERM (FastCGI), or one request (plain CGI, where fd 0 is no listening socket).
  * Returns the program's exit status: 0 after an orderly end, 1 where it could not start. After a

@@ -315,9 +315,7 @@ static int serve_service(const struct service *service, struct arena *arena)
 /* Returns the exit status, or -1 to go on. */
 static int read_options(int argc, char **argv, const struct service *service)
 {
-    /* A web server may hand a CGI program the query string's words as arguments (RFC 3875 section
-     * 4.4): they are the client's and mean nothing. */
-    if (argc < 2 || getenv("GATEWAY_INTERFACE"))
+    if (argc < 2 || !serve_has_own_arguments())
         return -1;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         printf("%s: the %s as a FastCGI responder or a CGI program, to be started by a web server\n"

@@ -22,7 +22,7 @@ check() {
 
 @test "the shipped file has no mistake" {
   run -0 --separate-stderr "$GATEWAY" --check "$ROOT/fcgi-gateway/gateway.json"
-  [[ $output == "$ROOT/fcgi-gateway/gateway.json: ok, 12 routes" && ! $stderr ]]
+  [[ $output == "$ROOT/fcgi-gateway/gateway.json: ok, 15 routes" && ! $stderr ]]
 }
 
 @test "the file is the argument, or GATEWAY_CONFIG, or the shipped one" {
@@ -33,7 +33,7 @@ check() {
   [[ $output == "$FILE: ok, 0 routes" ]]
   cd "$ROOT"
   run -0 env -u GATEWAY_CONFIG "$(realpath "$GATEWAY")" --check
-  [[ $output == "fcgi-gateway/gateway.json: ok, 12 routes" ]]
+  [[ $output == "fcgi-gateway/gateway.json: ok, 15 routes" ]]
 }
 
 @test "a file that cannot be read is named, with the reason" {
@@ -144,4 +144,13 @@ check() {
   GATEWAY_CONFIG=$FILE run -1 "$CONTROL" start
   release_ports
   [[ $output == *"$said"* && ! $(processes_of "$RUN_DIR") ]]
+}
+
+@test "as a CGI program it takes no arguments: they are the client's" {
+  printf '{"routes":{"GET /secret":{"reply":"${SECRET:-x}"}}}' >"$FILE"
+  SECRET=hunter2 GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET REQUEST_URI=/secret run --separate-stderr \
+    "$GATEWAY" "$FILE"
+  [[ $output == *"Status: 404"* && $output != *hunter2* ]]
+  GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET REQUEST_URI=/ run --separate-stderr "$GATEWAY" --help
+  [[ $output == *"Status: 200"* ]]
 }

@@ -144,15 +144,15 @@ is_error() { json "$1" '"string"' '.error|type'; }
   json 200 '["Central Perk API Gateway ☕","1.0.0","Centralized gateway for Central Perk microservices","Gunther"]' '[.service,.version,.description,.barista]'
   json 200 '["users","orders","combined","health"]' '.available_endpoints|keys_unsorted'
   json 200 true '.available_endpoints.users|contains(["GET /users/<id> - Get user by ID"])'
-  json 200 true '[.available_endpoints[][]|test("^GET /[^ ]* - .")]|all and length == 11'
+  json 200 true '[.available_endpoints[][]|test("^(GET|POST|PUT|PATCH|DELETE) /[^ ]* - .")]|all and length == 20'
 }
 
 @test "every endpoint that GET / tells of is there" {
   get /
   local path paths
-  paths=$(field '.available_endpoints[][]' | cut -d' ' -f2 |
+  paths=$(field '.available_endpoints[][]' | sed -n 's/^GET \([^ ]*\) .*/\1/p' |
     sed 's/<id>/1/; s/<user_id>/1/; s/<drink>/latte/; s/<status>/ready/; s/<category>/doce/')
-  [[ $(wc -l <<<"$paths") -eq 11 ]]
+  [[ $(wc -l <<<"$paths") -eq 13 ]]
   for path in $paths; do
     get "$path"
     expect 200
@@ -220,14 +220,23 @@ has_no_body() {
 }
 
 @test "a known path with a wrong method is 405 with Allow, as JSON" {
-  local path method
+  local path method allow
   for path in "${GETS[@]}"; do
-    for method in POST PUT PATCH DELETE OPTIONS; do
+    request OPTIONS "$path" -d ""
+    is_error 405 || { echo "of OPTIONS $path" && return 1; }
+    allow=$(header allow)
+    [[ $allow == "GET, HEAD"* ]]
+    for method in POST PUT PATCH DELETE; do
+      [[ $allow != *$method* ]] || continue
       request "$method" "$path" -d ""
       is_error 405 || { echo "of $method $path" && return 1; }
-      [[ $(header allow) == "GET, HEAD" ]]
+      [[ $(header allow) == "$allow" ]]
     done
   done
+  request DELETE /dashboard
+  [[ $(header allow) == "GET, HEAD" ]]
+  request POST /users/1 -d ""
+  [[ $(header allow) == "GET, HEAD, PUT, PATCH, DELETE" ]]
 }
 
 @test "a method that nobody knows is 501 as JSON" {

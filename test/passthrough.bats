@@ -376,7 +376,7 @@ web_server_pid() { processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p'; }
 
 @test "a service that does not speak HTTP is 502" {
   local path
-  for path in /garbage /garbage/tcp; do
+  for path in /garbage /garbage/tcp /switching /two-lengths /folded; do
     get "$path"
     expect 502
     [[ $(field .error) == *" service error" && $(field '.message|type') == string ]]

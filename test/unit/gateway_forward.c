@@ -47,6 +47,9 @@ static void requests(void **state)
         { { "HTTP_UPGRADE=x", "HTTP_TRANSFER_ENCODING=chunked", "HTTP_PROXY=evil",
               "HTTP_EXPECT=100-continue", "HTTP_PROXY_AUTHORIZATION=x", "CONTENT_TYPE=text/x" },
             "Content-Type: text/x\nX-Forwarded-Proto: http\nVia: 1.1 gw\nX-Request-ID: id\n" },
+        { { "HTTP_CONNECTION=Content-Type, X-Forwarded-For", "CONTENT_TYPE=text/x",
+              "HTTP_X_FORWARDED_FOR=9.9.9.9", "REMOTE_ADDR=10.0.0.1" },
+            "X-Forwarded-For: 10.0.0.1\nX-Forwarded-Proto: http\nVia: 1.1 gw\nX-Request-ID: id\n" },
         { { "HTTP_IF_NONE_MATCH=\"a\"", "HTTP_X_EMPTY=", "HTTP_X_BAD=a\nX-Evil: 1", "HTTP_=x" },
             "If-None-Match: \"a\"\nX-Empty: \nX-Forwarded-Proto: http\nVia: 1.1 gw\n"
             "X-Request-ID: id\n" },
@@ -80,6 +83,8 @@ static void replies(void **state)
         { { { "X-Private", "1" }, { "connection", "close, X-Private" }, { "X-Other", "2" } }, true,
             "X-Other: 2\r\n" },
         { { { "Transfer-Encoding", "chunked" }, { "Content-Length", "3" } }, true, "" },
+        { { { "X-Accel-Redirect", "/etc" }, { "x-sendfile2", "/etc" }, { "X-Accel", "1" } }, true,
+            "X-Accel: 1\r\n" },
         { { { "Status", "500" }, { "X-Request-ID", "x" }, { "Trailer", "X" },
               { "Upgrade", "h2c" } },
             true, "" },
