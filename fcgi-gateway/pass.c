@@ -13,6 +13,12 @@ static ssize_t read_body(struct call *call, void *bytes, size_t size)
     return request_read(reply->request, bytes, size);
 }
 
+static int body_fd(struct call *call)
+{
+    struct reply *reply = call->context;
+    return request_body_fd(reply->request);
+}
+
 static bool start_reply(struct call *call)
 {
     struct reply *reply = call->context;
@@ -57,6 +63,7 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
         .arena = request->arena,
         .read = has_body(request) ? read_body : NULL,
         .body_length = request->body_length,
+        .body_fd = body_fd,
         .head = start_reply,
         .write = write_body,
         .context = reply,

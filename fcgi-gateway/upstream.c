@@ -12,6 +12,7 @@
 #include <strings.h>
 #include "lib/buf.h"
 #include "lib/log.h"
+#include "head.h"
 
 /* Idle connections are given up by us before lighttpd does (60 s): a request is never sent into
  * one that the other side is just closing. */
@@ -21,6 +22,12 @@
  * made anew); kept-alive connections make look-ups rare. */
 #define ADDRESS_KEPT_S 1L
 
+/* How long a client may send nothing of its body. lighttpd gives up before that (max-read-idle). */
+#define CLIENT_SILENCE_MAX_US (60 * 1000000LL)
+
+/* From here on curl sends no more of a body: the reply is an answer to what it got. */
+#define STATUS_STOPS_BODY 300
+
 /* Idle connections that one thread keeps. */
 #define CONNECTIONS_KEPT 32L
 
@@ -29,6 +36,7 @@ struct transfer {
     struct call *call; /* NULL while idle */
     struct curl_slist *fields;
     long long started_us, deadline_us;
+    int waiting_fd; /* the client's, while it sends nothing of its body; else -1 */
     struct buf body;
     bool is_final;    /* the status line seen is not of a 1xx reply */
     bool head_given;  /* call->head was called, or there is none to call */
@@ -83,13 +91,28 @@ static void postpone_deadline(struct transfer *transfer)
     transfer->deadline_us = log_clock_us() + transfer->call->timeout_ms * 1000LL;
 }
 
+/* Has the upstream answered already, in a way that makes the rest of the body useless? */
+static bool needs_no_body(const struct transfer *transfer)
+{
+    return transfer->head_given && transfer->call->status >= STATUS_STOPS_BODY;
+}
+
+/* Never waits for the client: the upstream may have something to say meanwhile. */
 static size_t on_read(char *bytes, size_t size, size_t count, void *user)
 {
     struct transfer *transfer = user;
-    ssize_t got = transfer->call->read(transfer->call, bytes, size * count);
+    struct call *call = transfer->call;
+    if (needs_no_body(transfer))
+        return 0;
+    transfer->waiting_fd = call->body_fd ? call->body_fd(call) : -1;
+    if (transfer->waiting_fd >= 0) {
+        transfer->deadline_us = log_clock_us() + CLIENT_SILENCE_MAX_US;
+        return CURL_READFUNC_PAUSE;
+    }
+    ssize_t got = call->read(call, bytes, size * count);
     postpone_deadline(transfer);
     if (got >= 0)
-        return got;
+        return (size_t)got;
     transfer->client_gone = true;
     return CURL_READFUNC_ABORT;
 }
@@ -104,45 +127,10 @@ static void on_status_line(struct transfer *transfer)
     transfer->is_final = status >= 200;
 }
 
-static void add_field(struct call *call, struct str name, struct str value)
-{
-    struct call_field *field = arena_alloc(call->arena, sizeof *field);
-    field->name = (struct str){ arena_copy(call->arena, name.at, name.len), name.len };
-    field->value = (struct str){ arena_copy(call->arena, value.at, value.len), value.len };
-    field->next = NULL;
-    if (call->last_field)
-        call->last_field->next = field;
-    else
-        call->first_field = field;
-    call->last_field = field;
-}
-
-static struct str trim(struct str text)
-{
-    while (text.len && strchr(" \t\r\n", *text.at))
-        text = (struct str){ text.at + 1, text.len - 1 };
-    while (text.len && strchr(" \t\r\n", text.at[text.len - 1]))
-        text.len--;
-    return text;
-}
-
-/* Two lengths that differ: nobody can tell where the body ends (RFC 9112 section 6.3). */
-static bool has_two_lengths(const struct call *call)
-{
-    struct str length = call_field(call, "Content-Length");
-    for (const struct call_field *field = call->first_field; field; field = field->next)
-        if (str_is_nocase(field->name, "Content-Length") && !str_eq(field->value, length))
-            return true;
-    return false;
-}
-
 /* The end of the header section: what streams may begin. */
 static bool give_head(struct transfer *transfer)
 {
     struct call *call = transfer->call;
-    transfer->is_malformed |= has_two_lengths(call);
-    if (transfer->is_malformed)
-        return false;
     transfer->head_given = true;
     if (call->head && !call->head(call))
         transfer->client_gone = true;
@@ -162,20 +150,17 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user)
         on_status_line(transfer);
         return line.len;
     }
-    /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
-    bool is_folded = *bytes == ' ' || *bytes == '\t';
-    struct str text = trim(line);
-    if (is_folded && text.len)
+    if (!transfer->is_final)
+        return line.len;
+    switch (head_line(transfer->call, line)) {
+    case HEAD_MORE:
+        return line.len;
+    case HEAD_END:
+        return give_head(transfer) ? line.len : 0;
+    case HEAD_BAD:
         transfer->is_malformed = true;
-    if (text.len == 0)
-        return !transfer->is_final || give_head(transfer) ? line.len : 0;
-    const char *colon = memchr(text.at, ':', text.len);
-    if (colon && transfer->is_final) {
-        struct str name = { text.at, (size_t)(colon - text.at) };
-        add_field(
-            transfer->call, trim(name), trim((struct str){ colon + 1, text.len - name.len - 1 }));
     }
-    return line.len;
+    return 0;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)
@@ -298,6 +283,7 @@ void caller_start(struct caller *caller, struct call *call)
     CURL *easy = transfer->easy;
     transfer->call = call;
     transfer->is_final = transfer->head_given = false;
+    transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
     buf_init(&transfer->body, call->arena);
     transfer->fields = field_list(call);
@@ -398,6 +384,41 @@ static struct transfer *find_late(struct caller *caller, int *wait_ms)
     return NULL;
 }
 
+/* The transfer that waits for the client; there is one client, so there is one at most. */
+static struct transfer *find_waiting(struct caller *caller)
+{
+    struct transfer *transfer = caller->active;
+    while (transfer && transfer->waiting_fd < 0)
+        transfer = transfer->next;
+    return transfer;
+}
+
+static void go_on(struct transfer *transfer)
+{
+    transfer->waiting_fd = -1;
+    postpone_deadline(transfer);
+    curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+}
+
+/* Until something moves, or a deadline may have passed. */
+static void wait_for_any(struct caller *caller, int wait_ms)
+{
+    struct transfer *waiting = find_waiting(caller);
+    struct curl_waitfd client = { .events = CURL_WAIT_POLLIN };
+    if (!waiting) {
+        curl_multi_poll(caller->multi, NULL, 0, wait_ms, NULL);
+        return;
+    }
+    if (needs_no_body(waiting)) {
+        go_on(waiting);
+        return;
+    }
+    client.fd = waiting->waiting_fd;
+    curl_multi_poll(caller->multi, &client, 1, wait_ms, NULL);
+    if (client.revents)
+        go_on(waiting);
+}
+
 struct call *caller_next(struct caller *caller)
 {
     while (caller->active) {
@@ -408,10 +429,11 @@ struct call *caller_next(struct caller *caller)
             return ended;
         struct transfer *late = find_late(caller, &wait_ms);
         if (late) {
-            set_outcome(late->call, CALL_TIMEOUT, NULL);
+            set_outcome(late->call, late->waiting_fd < 0 ? CALL_TIMEOUT : CALL_GONE,
+                "The client sent nothing of its body");
             return end_transfer(caller, late);
         }
-        curl_multi_poll(caller->multi, NULL, 0, wait_ms, NULL);
+        wait_for_any(caller, wait_ms);
     }
     return NULL;
 }
@@ -422,12 +444,4 @@ void caller_cancel(struct caller *caller)
         set_outcome(caller->active->call, CALL_GONE, "Given up");
         end_transfer(caller, caller->active);
     }
-}
-
-struct str call_field(const struct call *call, const char *name)
-{
-    for (const struct call_field *field = call->first_field; field; field = field->next)
-        if (str_is_nocase(field->name, name))
-            return field->value;
-    return (struct str){ NULL, 0 };
 }

@@ -54,6 +54,9 @@ struct call {
     /* The body to send, or no `read`: bytes read, 0 at its end, -1 where the client went away. */
     ssize_t (*read)(struct call *call, void *bytes, size_t size);
     int64_t body_length;
+    /* NULL where `read` never waits; else: the descriptor to wait for before it has something, or
+     * -1. */
+    int (*body_fd)(struct call *call);
 
     /* Where both are there, the reply is streamed: `head` is called when status and fields are
      * complete, `write` for every piece of the body; false gives the call up (CALL_GONE). Timeout

@@ -2,6 +2,7 @@
 #include "cgi.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,6 +14,13 @@ static ssize_t read_body(struct connection *connection, void *bytes, size_t size
         got = read(STDIN_FILENO, bytes, size);
     while (got < 0 && errno == EINTR);
     return got;
+}
+
+static int body_fd(struct connection *connection)
+{
+    struct pollfd input = { .fd = STDIN_FILENO, .events = POLLIN };
+    (void)connection;
+    return poll(&input, 1, 0) == 0 ? STDIN_FILENO : -1;
 }
 
 static bool write_whole(struct cgi *cgi, const char *bytes, size_t len)
@@ -53,8 +61,9 @@ static bool write_reply(struct connection *connection, const char *bytes, size_t
 
 void cgi_open(struct cgi *cgi)
 {
-    cgi->connection =
-        (struct connection){ .read = read_body, .write = write_reply, .flush = flush_reply };
+    cgi->connection = (struct connection){
+        .read = read_body, .body_fd = body_fd, .write = write_reply, .flush = flush_reply
+    };
     cgi->kept = 0;
     cgi->is_failed = false;
 }

@@ -15,6 +15,10 @@ struct connection {
      * more comes. */
     ssize_t (*read)(struct connection *connection, void *bytes, size_t size);
 
+    /* Would read have to wait for the client? Then the descriptor that becomes readable when it has
+     * not to any more, else -1. */
+    int (*body_fd)(struct connection *connection);
+
     /* Takes all of `bytes`, and may keep them until flush. False where nobody is there any more. */
     bool (*write)(struct connection *connection, const char *bytes, size_t len);
     bool (*flush)(struct connection *connection);

@@ -1,7 +1,8 @@
 /* db_file: a database's files as the file system has them.
  *
- * SQLite gives its journal (-wal, -shm) the mode of the database. Those that were made while it could
- * only be read stay so when somebody mends the database alone, whom nobody told about the others. */
+ * SQLite gives its journal (-wal, -shm) the mode of the database. Those that were made while it
+ * could only be read stay so when somebody mends the database alone, whom nobody told about the
+ * others. */
 #include "db_file.h"
 #include <limits.h>
 #include <stdio.h>

@@ -64,6 +64,28 @@ static ssize_t read_body(struct connection *connection, void *bytes, size_t size
     return 1 + FCGX_GetStr(to + 1, (int)more, in);
 }
 
+/* What libfcgi's FCGX_Stream_Data begins with. It is not in its header, but nothing else tells
+ * whether bytes of the next record were read along with the last one: the socket would then be
+ * waited for in vain. */
+struct stream_data {
+    unsigned char *buff;
+    int bufflen;
+    unsigned char *mBuff;
+    unsigned char *buffStop; /* behind the last byte that was read */
+};
+
+static int body_fd(struct connection *connection)
+{
+    struct fastcgi *fastcgi = (struct fastcgi *)connection;
+    const FCGX_Stream *in = fastcgi->request.in;
+    const struct stream_data *data = in->data;
+    struct pollfd input = { .fd = fastcgi->request.ipcFd, .events = POLLIN };
+
+    if (in->rdNext != in->stop || in->rdNext != data->buffStop || in->isClosed)
+        return -1;
+    return poll(&input, 1, 0) == 0 ? input.fd : -1;
+}
+
 static bool write_reply(struct connection *connection, const char *bytes, size_t len)
 {
     FCGX_Stream *out = ((struct fastcgi *)connection)->request.out;
@@ -89,8 +111,9 @@ struct fastcgi *fastcgi_new(void)
 {
     struct fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
     if (fastcgi)
-        fastcgi->connection =
-            (struct connection){ .read = read_body, .write = write_reply, .flush = flush_reply };
+        fastcgi->connection = (struct connection){
+            .read = read_body, .body_fd = body_fd, .write = write_reply, .flush = flush_reply
+        };
     return fastcgi;
 }
 

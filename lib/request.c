@@ -56,6 +56,12 @@ const char *request_header(const struct request *request, const char *name)
     return NULL;
 }
 
+int request_body_fd(const struct request *request)
+{
+    struct connection *connection = request->connection;
+    return connection->body_left == 0 ? -1 : connection->body_fd(connection);
+}
+
 ssize_t request_read(struct request *request, void *bytes, size_t size)
 {
     struct connection *connection = request->connection;

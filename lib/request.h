@@ -44,6 +44,10 @@ enum { REQUEST_BODY_CUT = -1 };
  * client went away before the end. Blocks until something is there. */
 ssize_t request_read(struct request *request, void *bytes, size_t size);
 
+/* Would request_read have to wait for the client? Then the descriptor that becomes readable when it
+ * has not to any more, else -1. */
+int request_body_fd(const struct request *request);
+
 /* For the request loop: sets everything that follows from the CGI variables, in a request that has
  * its arena. Returns 0, or the status of a request that must not reach a handler (400, 413) with a
  * sentence for the client in *why. No pointer is NULL afterwards, whatever came in. */

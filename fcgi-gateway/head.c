@@ -1,0 +1,62 @@
+/* head: the header section of an upstream's reply, line by line.
+ *
+ * curl lets some pass that would be dangerous to pass on, because the next one in the chain may
+ * understand it otherwise.
+ */
+#include "head.h"
+
+static struct str trim(struct str text)
+{
+    while (text.len && strchr(" \t\r\n", *text.at))
+        text = (struct str){ text.at + 1, text.len - 1 };
+    while (text.len && strchr(" \t\r\n", text.at[text.len - 1]))
+        text.len--;
+    return text;
+}
+
+static void add_field(struct call *call, struct str name, struct str value)
+{
+    struct call_field *field = arena_alloc(call->arena, sizeof *field);
+    field->name = (struct str){ arena_copy(call->arena, name.at, name.len), name.len };
+    field->value = (struct str){ arena_copy(call->arena, value.at, value.len), value.len };
+    field->next = NULL;
+    if (call->last_field)
+        call->last_field->next = field;
+    else
+        call->first_field = field;
+    call->last_field = field;
+}
+
+/* Two lengths that differ: nobody can tell where the body ends (RFC 9112 section 6.3). */
+static bool has_two_lengths(const struct call *call)
+{
+    struct str length = call_field(call, "Content-Length");
+    for (const struct call_field *field = call->first_field; field; field = field->next)
+        if (str_is_nocase(field->name, "Content-Length") && !str_eq(field->value, length))
+            return true;
+    return false;
+}
+
+enum head_result head_line(struct call *call, struct str line)
+{
+    struct str text = trim(line);
+    if (text.len == 0)
+        return has_two_lengths(call) ? HEAD_BAD : HEAD_END;
+    /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
+    if (*line.at == ' ' || *line.at == '\t')
+        return HEAD_BAD;
+    const char *colon = memchr(text.at, ':', text.len);
+    if (!colon)
+        return HEAD_MORE; /* curl has refused what matters */
+    struct str name = { text.at, (size_t)(colon - text.at) };
+    add_field(call, trim(name), trim((struct str){ colon + 1, text.len - name.len - 1 }));
+    return HEAD_MORE;
+}
+
+struct str call_field(const struct call *call, const char *name)
+{
+    for (const struct call_field *field = call->first_field; field; field = field->next)
+        if (str_is_nocase(field->name, name))
+            return field->value;
+    return (struct str){ NULL, 0 };
+}
