@@ -13,13 +13,18 @@ static const char *const steps[] = {
 #include "lib/sql/replies.sql.inc"
 };
 
-/* Who mistypes an address is to hear it; whether it exists, only a mail to it would tell. */
+/* Who mistypes an address is to hear it; whether it exists, only a mail to it would tell. ASCII, as
+ * RFC 5321 has it: without letter case it is then unique in the file's eyes too, which know no other
+ * letters (COLLATE NOCASE). */
 static const char *check_email(struct str email)
 {
     const char *at = memchr(email.at, '@', email.len);
-    for (size_t i = 0; i < email.len; i++)
-        if ((unsigned char)email.at[i] <= ' ' || email.at[i] == 0x7f)
+    for (size_t i = 0; i < email.len; i++) {
+        if (email.at[i] == ' ' || email.at[i] == '\t')
             return "must not contain blanks";
+        if (email.at[i] < ' ' || email.at[i] > '~')
+            return "must be of ASCII characters";
+    }
     if (!at || memchr(at + 1, '@', (size_t)(email.at + email.len - at - 1)))
         return "must have one @";
     if (at == email.at || at + 1 == email.at + email.len)

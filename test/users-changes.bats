@@ -82,6 +82,8 @@ invalid() { expect 422 "{\"error\":\"Validation failed\",\"fields\":{$1}}"; }
   done
   change POST /users "$(joey 04 | sed 's/joey04@/jo ey@/')"
   invalid '"email":"must not contain blanks"'
+  change POST /users "$(joey 04 | sed 's/joey04@/jöey@/')"
+  invalid '"email":"must be of ASCII characters"'
 }
 
 @test "a member that stands twice is a mistake" {
