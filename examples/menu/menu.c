@@ -1,4 +1,5 @@
-/* menu: a whole service as an example: what a cafeteria offers. docs/services.md goes through it. */
+/* menu: a whole service as an example: what a cafeteria offers. docs/services.md goes through it.
+ */
 #include "lib/rest.h"
 
 static const char *const steps[] = {
