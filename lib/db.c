@@ -311,7 +311,7 @@ enum db_result db_begin_write(struct db *db, struct gate *gate)
 {
     int left_ms = gate_enter(gate, DB_WAIT_MS);
     if (left_ms < 0) {
-        fail(db, "other requests were writing for %d ms", DB_WAIT_MS);
+        fail(db, "other requests are writing, for too long or too many of them");
         return DB_BUSY;
     }
     db->gate = gate;

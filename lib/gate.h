@@ -2,6 +2,13 @@
 #ifndef LIB_GATE_H
 #define LIB_GATE_H
 
+/* Who waits keeps a thread from those who have no business behind the gate. Where nobody has come
+ * in for GATE_STUCK_MS, only the first GATE_WAITING_MAX go on waiting: half of the threads that a
+ * service may have (lib/service.c). A queue that moves may be longer: it gives its threads back
+ * soon. */
+#define GATE_WAITING_MAX 32
+#define GATE_STUCK_MS 250
+
 struct gate;
 
 /* A new one, NULL where there is no memory; it belongs to the caller. */

@@ -5,10 +5,12 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include "lib/gate.h"
 
-enum { THREADS = 8, ROUNDS = 2000, LONG_MS = 60000 };
+enum { SURPLUS = 8, THREADS = GATE_WAITING_MAX + SURPLUS, ROUNDS = 300, LONG_MS = 60000 };
 
 static struct gate *gate;
 static int inside, entered; /* guarded by the gate, which is what is tested */
@@ -70,11 +72,48 @@ static void who_waits_in_vain_leaves_no_trace(void **state)
     gate_free(gate);
 }
 
+static atomic_int turned_away;
+
+static void *try_for_long(void *is_in)
+{
+    *(bool *)is_in = gate_enter(gate, LONG_MS) >= 0;
+    if (*(bool *)is_in)
+        gate_leave(gate);
+    else
+        turned_away++;
+    return NULL;
+}
+
+/* Nobody comes in: after some time only so many may wait, and who comes then is told at once. */
+static void a_queue_that_does_not_move_is_short(void **state)
+{
+    pthread_t threads[THREADS];
+    bool is_in[THREADS];
+    int count = 0;
+    (void)state;
+    gate = gate_new();
+    gate_enter(gate, 0);
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, try_for_long, &is_in[i]), 0);
+    while (turned_away < SURPLUS) /* for ever where it is wrong; the runner ends it */
+        sched_yield();
+    assert_int_equal(gate_enter(gate, LONG_MS), -1);
+    gate_leave(gate);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        count += is_in[i];
+    }
+    assert_int_equal(count, GATE_WAITING_MAX);
+    assert_int_equal(turned_away, SURPLUS);
+    gate_free(gate);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_at_a_time),
         cmocka_unit_test(who_waits_in_vain_leaves_no_trace),
+        cmocka_unit_test(a_queue_that_does_not_move_is_short),
     };
 
     return cmocka_run_group_tests_name("lib/gate", tests, NULL, NULL);
