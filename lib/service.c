@@ -83,7 +83,8 @@ static int reply_unavailable(struct reply *reply, int status, const char *messag
 int service_reply_failed(struct service_call *call, enum db_result result)
 {
     log_problem(call->request, "%s", db_message(call->db));
-    call->is_db_suspect = result != DB_BUSY && result != DB_CONSTRAINT;
+    /* With a full disk a new connection might find no space for what it needs. */
+    call->is_db_suspect = result != DB_BUSY && result != DB_CONSTRAINT && result != DB_FULL;
     switch (result) {
     case DB_BUSY:
         reply_field(call->reply, "Retry-After", STR("1"));
