@@ -11,6 +11,7 @@ static const char *const steps[] = {
 #include "fcgi-users/sql/3-summary.sql.inc"
 #include "fcgi-users/sql/4-versions.sql.inc"
 #include "lib/sql/replies.sql.inc"
+#include "fcgi-users/sql/6-indexes.sql.inc"
 };
 
 /* Who mistypes an address is to hear it; whether it exists, only a mail to it would tell. ASCII, as
