@@ -374,10 +374,11 @@ struct query *db_query_text(struct db *db, struct str sql)
     struct query *query = add_query(db, sql.at, sql.len);
     if (!query)
         return NULL;
-    query->sql = strndup(sql.at, sql.len);
-    query->text_len = sql.len;
-    if (!query->sql)
+    char *text = malloc(sql.len);
+    if (!text)
         abort();
+    query->sql = memcpy(text, sql.at, sql.len);
+    query->text_len = sql.len;
     return query;
 }
 
