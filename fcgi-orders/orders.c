@@ -110,12 +110,27 @@ static const struct resource orders = {
     .totals = totals,
 };
 
+/* Of a user whose id is beyond all that can be given: an unknown user has 0 orders. */
+static int reply_no_orders(struct service_call *call)
+{
+    struct str digits = route_parameter(&call->match, "user_id");
+    while (digits.len > 1 && *digits.at == '0')
+        digits = (struct str){ digits.at + 1, digits.len - 1 };
+    struct buf body = service_body(call);
+    service_add_name(&body, "user_id");
+    buf_str(&body, digits);
+    service_add_int(&body, "total", 0);
+    service_add_name(&body, "orders");
+    buf_text(&body, "[]");
+    return service_reply(call, &body);
+}
+
 /* GET /orders/user/{user_id}; whether there is such a user is not known here */
 static int list_orders_of_user(struct service_call *call)
 {
     int64_t user_id;
     if (!service_id(call, "user_id", &user_id))
-        return reply_error(call->reply, 404, "User not found", NULL);
+        return reply_no_orders(call);
     return rest_list_by(call, "user_id", false);
 }
 

@@ -20,9 +20,9 @@
 /* Milliseconds. */
 #define REVIEW_MS 5000      /* threads that were never needed for this long are too many */
 #define DRAIN_MS 5000       /* how long a stop goes on taking what comes in without a pause */
-#define QUIET_MS 5000       /* how long after a crash a moment without requests is waited for */
+#define QUIET_MS 60000      /* how long after a crash a moment without requests is waited for */
 #define QUIET_AGAIN_MS 5    /* it is looked for so often */
-#define CRASH_STOP_MS 60000 /* longer than any call takes: threads may wait for a lost lock */
+#define CRASH_STOP_MS 5000  /* then nothing is accepted: threads may wait for a lost lock */
 #define WAKE_AGAIN_MS 2     /* a signal just before accept is missed, so it is sent again */
 #define TROUBLE_MS 100      /* pause after accept had no descriptor or memory */
 #define COMPLAIN_MS 1000    /* trouble is logged, and another thread tried, once in this time */

@@ -146,7 +146,7 @@ static bool is_printable(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
-        if (c <= 0x20 || c >= 0x7f)
+        if (c <= 0x20 || c == 0x7f)
             return false;
     }
     return true;

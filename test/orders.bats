@@ -62,12 +62,10 @@ list() {
   expect 200 "$(list '"user_id":1,' 1 4 10)"
   orders /orders/user/4
   expect 200 "$(list '"user_id":4,' 5)"
-  for id in 0 99 9223372036854775807; do
+  for id in 0 99 9223372036854775807 9223372036854775808 123456789012345678901234567890; do
     orders "/orders/user/$id"
     expect 200 "$(list "\"user_id\":$id,")"
   done
-  orders /orders/user/9223372036854775808
-  expect 404 '{"error":"User not found"}'
 }
 
 @test "orders are found by status; it comes back as given, letter case is ignored" {
