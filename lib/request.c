@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 #include "connection.h"
+#include "text.h"
 
 #define REQUEST_ID_MADE_LEN 32
 
@@ -141,15 +142,16 @@ static bool is_token(const char *text)
     return true;
 }
 
-/* Printable ASCII without spaces: all that may stand in a request target (RFC 3986). */
-static bool is_printable(struct str text)
+/* Text without spaces and control characters. RFC 3986 allows ASCII only, but people type /café,
+ * and what is plain UTF-8 cannot be misunderstood. */
+static bool is_target(struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
         if (c <= 0x20 || c == 0x7f)
             return false;
     }
-    return true;
+    return text_is_utf8(text);
 }
 
 static bool is_hex(char c)
@@ -210,7 +212,7 @@ int request_fill(struct request *request, char **variables, int64_t body_max, co
         *why = "The request has no valid method";
     else if (request->path.len == 0 || request->path.at[0] != '/')
         *why = "The request target is no path";
-    else if (!is_printable(request->target))
+    else if (!is_target(request->target))
         *why = "The request target has characters that must be percent-encoded";
     else if (!has_whole_escapes(request->path))
         *why = "The path has a broken percent-encoding";
