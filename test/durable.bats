@@ -6,7 +6,7 @@ load helpers
 readonly WRITES=20000 CLIENTS=32 SECONDS_MAX=300 # SECONDS_MAX: with sanitizers; some 30 without
 readonly KILLS_MIN=10 # one in less than half a second, most of which is the start that follows
 readonly WRITERS=100 # more than a service has threads, see SERVICE_THREADS_MAX in lib/service.c
-readonly KILLED=(users orders)
+readonly KILLED=(gateway users orders)
 # A writer waits up to 4 s, see DB_WAIT_MS in lib/db.c; both with room for a busy machine.
 readonly READ_SECONDS_MAX=2 WRITE_SECONDS_MAX=8
 
@@ -49,7 +49,7 @@ differences() {
 @test "20,000 concurrent writes while everything is killed: what was acknowledged is there, once" {
   local record=$BATS_TEST_TMPDIR/record writer status=0
   spawn writer "$BUILD/test/fixtures/writer" "$record" $WRITES $CLIENTS $SECONDS_MAX \
-    "$RUN_DIR/orders.sock" "$RUN_DIR/users.sock"
+    "$URL" "$URL"
   writer=$(tail -n 1 "$RUN_DIR/spawned")
   kill_at_random_while "$writer"
   wait "$writer" || status=$?
