@@ -15,8 +15,8 @@ static const char *const steps[] = {
 };
 
 /* Who mistypes an address is to hear it; whether it exists, only a mail to it would tell. ASCII, as
- * RFC 5321 has it: without letter case it is then unique in the file's eyes too, which know no other
- * letters (COLLATE NOCASE). */
+ * RFC 5321 has it: without letter case it is then unique in the file's eyes too, which know no
+ * other letters (COLLATE NOCASE). */
 static const char *check_email(struct str email)
 {
     const char *at = memchr(email.at, '@', email.len);

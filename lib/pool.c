@@ -18,14 +18,14 @@
 #define IDLE_MIN 2 /* one to take the next request, one more while a third is being started */
 
 /* Milliseconds. */
-#define REVIEW_MS 5000      /* threads that were never needed for this long are too many */
-#define DRAIN_MS 5000       /* how long a stop goes on taking what comes in without a pause */
-#define QUIET_MS 60000      /* how long after a crash a moment without requests is waited for */
-#define QUIET_AGAIN_MS 5    /* it is looked for so often */
-#define CRASH_STOP_MS 5000  /* then nothing is accepted: threads may wait for a lost lock */
-#define WAKE_AGAIN_MS 2     /* a signal just before accept is missed, so it is sent again */
-#define TROUBLE_MS 100      /* pause after accept had no descriptor or memory */
-#define COMPLAIN_MS 1000    /* trouble is logged, and another thread tried, once in this time */
+#define REVIEW_MS 5000     /* threads that were never needed for this long are too many */
+#define DRAIN_MS 5000      /* how long a stop goes on taking what comes in without a pause */
+#define QUIET_MS 60000     /* how long after a crash a moment without requests is waited for */
+#define QUIET_AGAIN_MS 5   /* it is looked for so often */
+#define CRASH_STOP_MS 5000 /* then nothing is accepted: threads may wait for a lost lock */
+#define WAKE_AGAIN_MS 2    /* a signal just before accept is missed, so it is sent again */
+#define TROUBLE_MS 100     /* pause after accept had no descriptor or memory */
+#define COMPLAIN_MS 1000   /* trouble is logged, and another thread tried, once in this time */
 
 /* What a handler needs is small (bodies live in arenas); 1,000 threads are then 256 MiB of address
  * space. The guard is larger than a frame that could skip it. */
