@@ -17,6 +17,10 @@ SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard lib/sql/*.sql fcgi-*/sql/*
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
 SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
 
+FUZZED   = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
+FUZZ_LIB = $(patsubst %,lib/%.c,arena buf text uri json json_node route pattern)
+SECONDS ?= 60
+
 # What a recipe does in one line; V=1 shows the whole command.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
@@ -63,6 +67,15 @@ FIXED_ADDRESSES = $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || ec
 tsan: ## the whole suite with TSan, in build-tsan
 	@.ci/packages test
 	@$(FIXED_ADDRESSES) $(MAKE) --no-print-directory check BUILD=build-tsan LDFLAGS= CFLAGS='-O1 -g -fsanitize=thread'
+
+fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
+	@.ci/packages fuzz
+	@mkdir -p $(BUILD)/fuzz
+	@for name in $(FUZZED); do \
+		clang -std=c11 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined \
+			-o $(BUILD)/fuzz/$$name test/fuzz/$$name.c $(FUZZ_LIB) && \
+		(cd $(BUILD)/fuzz && ./$$name -max_total_time=$(SECONDS)) || exit 1; \
+	done
 
 lint: ## warnings of two compilers, static checks, formats, the rule of the folders
 	@.ci/packages lint
@@ -134,7 +147,7 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart status logs deps clean test check asan tsan lint containers help \
+.PHONY: build run start stop restart status logs deps clean test check asan tsan fuzz lint containers help \
 	units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
