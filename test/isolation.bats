@@ -43,15 +43,16 @@ answers_200() { get "$1" && [[ $code == 200 ]]; }
 
 @test "killing the users service again and again costs no caller of /orders anything" {
   local kills=0 load
-  burst 8 '/{orders,orders/1,orders/status/ready}?n=[1-400]' 3>&- &
-  load=$!
-  while kill -0 "$load" 2>/dev/null; do
-    kill_responder users 2>/dev/null && kills=$((kills + 1))
-    wait_until answers_200 /users/1
+  while ((kills < 3)); do # a fast machine is through before there were enough of them
+    burst 8 '/{orders,orders/1,orders/status/ready}?n=[1-400]' 3>&- &
+    load=$!
+    while kill -0 "$load" 2>/dev/null; do
+      kill_responder users 2>/dev/null && kills=$((kills + 1))
+      wait_until answers_200 /users/1
+    done
+    wait "$load"
+    all_200 9600
   done
-  wait "$load"
-  ((kills >= 3)) || { echo "only $kills kills" && return 1; }
-  all_200 9600
 }
 
 @test "a killed service is used again within 3 s" {
