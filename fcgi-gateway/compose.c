@@ -145,6 +145,12 @@ static const char *answered(struct composition *self, int status)
     return buf_as_text(&text);
 }
 
+static bool is_json(struct composition *self, const struct call *call)
+{
+    struct json json;
+    return json_read(&json, call->body, self->request->arena, NULL);
+}
+
 /* A call has ended: is its reply one that can be used? */
 static void judge(struct composition *self, unsigned index)
 {
@@ -154,6 +160,8 @@ static void judge(struct composition *self, unsigned index)
         self->failed |= bit(index);
     else if (call->status >= 400 && call->status < 500)
         self->failed |= bit(index); /* stays CALL_OK: this reply is for the client */
+    else if (call->status >= 500 && !self->route->failure && is_json(self, call))
+        self->failed |= bit(index); /* the same: it knows better than we do what is wrong */
     else if (call->status >= 500)
         fail(self, index, CALL_UNREACHABLE, answered(self, call->status));
     else if (call->status >= 300)
@@ -203,7 +211,8 @@ static void run_calls(struct composition *self)
             failure_log_call(self->request, self->route->calls[i].name, &self->calls[i]);
 }
 
-/* The reply of a call that answered 4xx is the client's. */
+/* The reply of a call that answered 4xx (or 5xx, where the file says no failure) is the client's.
+ */
 static int pass_on(struct reply *reply, const struct call *call)
 {
     forward_reply(call, reply, false);
@@ -214,6 +223,9 @@ static int pass_on(struct reply *reply, const struct call *call)
 static int reply_failure(struct composition *self, struct reply *reply, const struct call *call)
 {
     struct error_values error = failure_of(call, &self->config->errors);
+    struct str retry_after = call_field(call, "Retry-After");
+    if (retry_after.at)
+        reply_field(reply, "Retry-After", retry_after);
     if (!self->route->failure)
         return failure_reply(reply, &error);
     struct buf body;

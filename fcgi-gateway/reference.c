@@ -306,14 +306,13 @@ static struct value find_any(
     return (struct value){ .kind = VALUE_MISSING };
 }
 
-/* Is this a JSON number without fraction and exponent? */
+/* Digits only, as {id:int} in a route; no leading zeros, which JSON does not know. */
 static bool is_whole_number(struct str text)
 {
-    size_t sign = text.len && *text.at == '-';
-    for (size_t i = sign; i < text.len; i++)
+    for (size_t i = 0; i < text.len; i++)
         if (text.at[i] < '0' || text.at[i] > '9')
             return false;
-    return text.len > sign && (text.at[sign] != '0' || text.len == sign + 1);
+    return text.len == 1 || (text.len > 1 && *text.at != '0');
 }
 
 static struct value find(const struct reference *reference, const struct reference_values *values)

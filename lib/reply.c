@@ -9,6 +9,10 @@
 #include "request.h"
 #include "route.h"
 
+/* Shorter bodies the web server has whole before it asks us (lighttpd/common.conf, nginx by
+ * itself); what we leave of them is no hindrance to the client's next request. */
+#define BODY_STREAMED_MIN 1000000
+
 static const struct {
     int status;
     const char *reason;
@@ -140,6 +144,10 @@ static bool send_head(struct reply *reply, int status, long long length)
 
     len =
         snprintf(line, sizeof(line), "X-Request-ID: %.*s\r\n", REQUEST_ID_MAX, reply->request->id);
+    /* Nobody will read the rest: what follows it on this connection would be lost. */
+    if (reply->request->connection->body_left > 0 &&
+        reply->request->body_length >= BODY_STREAMED_MIN)
+        len += snprintf(line + len, sizeof(line) - (size_t)len, "Connection: close\r\n");
     if (length >= 0)
         len += snprintf(line + len, sizeof(line) - (size_t)len, "Content-Length: %lld\r\n", length);
     return reply_send(reply, line, (size_t)len) && reply_send(reply, "\r\n", 2);

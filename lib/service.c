@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "db_file.h"
 #include "gate.h"
 #include "log.h"
 #include "serve.h"
@@ -85,6 +86,7 @@ int service_reply_failed(struct service_call *call, enum db_result result)
     log_problem(call->request, "%s", db_message(call->db));
     /* With a full disk a new connection might find no space for what it needs. */
     call->is_db_suspect = result != DB_BUSY && result != DB_CONSTRAINT && result != DB_FULL;
+    call->is_db_readonly = result == DB_READONLY;
     switch (result) {
     case DB_BUSY:
         reply_field(call->reply, "Retry-After", STR("1"));
@@ -94,10 +96,21 @@ int service_reply_failed(struct service_call *call, enum db_result result)
     case DB_CONSTRAINT: /* a rule of the file that the columns do not know */
         return reply_error(call->reply, 422, "Validation failed", "The database refuses it");
     case DB_READONLY:
+        reply_field(call->reply, "Retry-After", STR("1"));
         return reply_unavailable(call->reply, 503, "The database is read-only");
     default:
         return reply_unavailable(call->reply, 503, "The database cannot be used");
     }
+}
+
+/* Was the file mended after it could only be read? SQLite does not notice as long as any thread has
+ * it open; so the program ends in order, and its web server starts it again. */
+static void start_again_if_mended(const struct running *running)
+{
+    if (!db_file_is_writable(running->path))
+        return;
+    log_event("%s can be written again: starting anew", running->path);
+    kill(getpid(), SIGTERM);
 }
 
 static int call_endpoint(struct service_call *call, const struct running *running)
@@ -110,6 +123,8 @@ static int call_endpoint(struct service_call *call, const struct running *runnin
     call->gate = running->gate;
     call->resource = endpoint->resource;
     int status = endpoint->answer(call);
+    if (call->is_db_readonly)
+        start_again_if_mended(running);
     if (call->is_db_suspect) {
         db_close(worker->db);
         worker->db = NULL;

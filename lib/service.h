@@ -24,7 +24,7 @@ struct service_call {
     const struct resource *resource; /* the endpoint's */
     struct db *db;                   /* this thread's connection */
     struct gate *gate;               /* of all who write to the file, for db_begin_write */
-    bool is_db_suspect;
+    bool is_db_suspect, is_db_readonly;
 };
 
 struct endpoint {

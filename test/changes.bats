@@ -65,7 +65,7 @@ bean() { printf '{"name":"%s","email":"%s@x.org","cpf":"%s","favorite_drink":"La
 
 @test "every bad field of an order is named, whatever the user id is" {
   local id
-  for id in '"x"' null 1.5 '[]' true; do
+  for id in '"x"' null 1.5 -1 '[]' true; do
     send POST /orders '{"user_id":'"$id"',"quantity":0}'
     expect 422
     [ "$(field '.fields | keys_unsorted | join(" ")')" = "user_id product category quantity price" ]
@@ -90,6 +90,41 @@ bean() { printf '{"name":"%s","email":"%s@x.org","cpf":"%s","favorite_drink":"La
     send POST "$path" "@$BATS_TEST_TMPDIR/long"
     expect 413
   done
+}
+
+@test "a connection goes on after a reply that came before the body was read" {
+  local connection line
+  exec {connection}<>"/dev/tcp/127.0.0.1/$PORT"
+  printf 'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\n' >&"$connection"
+  printf '{}GET /users/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$connection"
+  timeout 5 cat <&"$connection" >"$BATS_TEST_TMPDIR/both"
+  exec {connection}>&-
+  [ "$(grep -c '^HTTP/1.1 ' "$BATS_TEST_TMPDIR/both")" = 2 ]
+  grep -q '^HTTP/1.1 415 ' "$BATS_TEST_TMPDIR/both"
+  grep -q 'Ana Clara Gomes' "$BATS_TEST_TMPDIR/both"
+}
+
+@test "a body that is too long for its reader closes the connection, and says so" {
+  head -c 1100000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/long"
+  send POST /orders "@$BATS_TEST_TMPDIR/long"
+  expect 413
+  [ "$(header connection)" = close ]
+}
+
+@test "a locked database is told with Retry-After, also where the reply is composed" {
+  local holder held
+  mkfifo "$BATS_TEST_TMPDIR/sql"
+  sqlite3 "$RUN_DIR/orders.db" <"$BATS_TEST_TMPDIR/sql" >"$BATS_TEST_TMPDIR/held" 3>&- &
+  holder=$!
+  exec {held}>"$BATS_TEST_TMPDIR/sql"
+  echo "BEGIN IMMEDIATE; SELECT 'held';" >&"$held"
+  wait_until grep -q held "$BATS_TEST_TMPDIR/held"
+  send POST /orders '{"user_id":2,"product":"Bagel","category":"Doce","quantity":2,"price":7.1}'
+  exec {held}>&-
+  wait "$holder"
+  expect 503
+  [ "$(header retry-after)" = 1 ]
+  [ "$(field .message)" = "Others were writing for too long" ]
 }
 
 @test "a status goes forward only, and the reply names both" {

@@ -121,8 +121,8 @@ post() { request POST "$1" -H 'Content-Type: application/json' --data-binary "$2
   done
   request PUT /status/409 -H 'Content-Type: application/json' -d '[1]'
   expect 409
-  request PUT /status/500 -H 'Content-Type: application/json' -d '[1]'
-  expect 502
+  request PUT /status/503 -H 'Content-Type: application/json' -d '[1]'
+  expect 503
 }
 
 @test "a call without a body needs none from the client" {
