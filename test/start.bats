@@ -296,6 +296,30 @@ as_ordinary_user() {
   rm -r "$place"
 }
 
+put_user() {
+  request POST /users -H 'Content-Type: application/json' \
+    -d '{"name":"Rachel","email":"rachel@centralperk.com","cpf":"111.111.111-11","favorite_drink":"Tea"}'
+}
+has_put_user() { put_user && [[ $code == 201 ]]; }
+
+@test "a file that could only be read at the start is written again after it was mended, though it is in use" {
+  place=$(mktemp -d "${TMPDIR:-/tmp}/ordinary.XXXXXX")
+  ((EUID != 0)) || chown 65534 "$place"
+  RUN_DIR=$place/run
+  as_ordinary_user "$CONTROL" start 3>&-
+  as_ordinary_user "$CONTROL" stop
+  chmod 400 "$RUN_DIR/users.db"
+  as_ordinary_user "$CONTROL" start 3>&-
+  seq 40 | xargs -P 8 -I '{}' curl -s -o /dev/null "$URL/users?n={}" # every thread has it open
+  put_user
+  expect 503
+  chmod 600 "$RUN_DIR/users.db"
+  wait_until has_put_user
+  as_ordinary_user "$CONTROL" stop
+  is_nothing_left
+  rm -r "$place"
+}
+
 @test "an ordinary user hears whose a folder is, not that nothing runs there" {
   for command in start stop status logs; do
     RUN_DIR=/ run -1 as_ordinary_user "$CONTROL" "$command"
