@@ -310,11 +310,14 @@ has_put_user() { put_user && [[ $code == 201 ]]; }
   as_ordinary_user "$CONTROL" stop
   chmod 400 "$RUN_DIR/users.db"
   as_ordinary_user "$CONTROL" start 3>&-
-  seq 40 | xargs -P 8 -I '{}' curl -s -o /dev/null "$URL/users?n={}" # every thread has it open
+  # Whoever reads keeps it open.
+  timeout 60 curl -s -o /dev/null -Z --parallel-immediate --parallel-max 8 "$URL/users?n=[1-1000000]" 3>&- &
+  reader=$!
   put_user
   expect 503
   chmod 600 "$RUN_DIR/users.db"
   wait_until has_put_user
+  kill "$reader"
   as_ordinary_user "$CONTROL" stop
   is_nothing_left
   rm -r "$place"
