@@ -154,16 +154,11 @@ static bool is_target(struct str text)
     return text_is_utf8(text);
 }
 
-static bool is_hex(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static bool has_whole_escapes(struct str path)
 {
     for (size_t i = 0; i < path.len; i++) {
         if (path.at[i] == '%' &&
-            (path.len - i < 3 || !is_hex(path.at[i + 1]) || !is_hex(path.at[i + 2])))
+            (path.len - i < 3 || text_hex(path.at[i + 1]) < 0 || text_hex(path.at[i + 2]) < 0))
             return false;
     }
     return true;
