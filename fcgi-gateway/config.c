@@ -5,14 +5,12 @@
  */
 #include "config.h"
 #include <errno.h>
-#include <stdlib.h>
 #include "lib/buf.h"
 #include "plan.h"
+#include "upstream_plan.h"
 
 /* No sensible file is longer; guards against a path to something else. */
 #define FILE_MAX (16 * 1024 * 1024)
-
-#define SOCKET_PATH_MAX 107 /* what struct sockaddr_un has room for, and a NUL */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -25,145 +23,6 @@ static void read_name(struct settings *settings, uint32_t node, void *target)
     if (!field_plan_is_token(text))
         setting_mistake(settings, node, "the gateway's name is letters, digits, '-', '.' and '_'");
     ((struct config *)target)->name = text;
-}
-
-/* --- upstreams --- */
-
-/* "host:port"; the colons of "[::1]" stand before none. */
-static bool has_wrong_port(const char *host, size_t len)
-{
-    const char *colon = memrchr(host, ':', len);
-    if (!colon || memchr(colon, ']', len - (size_t)(colon - host)))
-        return false;
-    int port = atoi(colon + 1);
-    return port < 1 || port > 65535;
-}
-
-/* "http://host:port" or "unix:path". */
-static void set_server(
-    struct settings *settings, uint32_t node, struct upstream *upstream, struct str text)
-{
-    const char *server = arena_copy(settings->arena, text.at, text.len);
-    if (strncmp(server, "unix:", 5) == 0 && server[5]) {
-        if (strlen(server + 5) > SOCKET_PATH_MAX)
-            setting_mistake(
-                settings, node, "the path of a unix socket has at most %d bytes", SOCKET_PATH_MAX);
-        upstream->socket_path = server + 5;
-        upstream->url = "http://localhost/";
-        return;
-    }
-    const char *scheme_end = strstr(server, "://");
-    bool is_http = strncmp(server, "http://", 7) == 0 || strncmp(server, "https://", 8) == 0;
-    const char *host = scheme_end ? scheme_end + 3 : server;
-    size_t host_len = strcspn(host, "/");
-    bool has_path = host[host_len] && host[host_len + 1];
-    if (!is_http || host_len == 0 || strcspn(host, " ?#@{}") < host_len || has_path) {
-        setting_mistake(settings, node,
-            "'%s' is no server (write \"http://host:port\" or \"unix:path\")", server);
-        return;
-    }
-    if (has_wrong_port(host, host_len))
-        setting_mistake(settings, node, "'%s': a port is a number from 1 to 65535", server);
-    upstream->url = server;
-}
-
-static void read_servers(struct settings *settings, uint32_t node, void *target)
-{
-    const struct json_node *list = &settings->json.nodes[node];
-    struct str text;
-    if (list->type != JSON_ARRAY || list->count != 1)
-        setting_mistake(settings, node, "'servers' is an array of one server");
-    else if (setting_text(settings, node + 1, &text))
-        set_server(settings, node + 1, target, text);
-}
-
-static void read_timeout(struct settings *settings, uint32_t node, void *target)
-{
-    setting_duration(settings, node, &((struct upstream *)target)->timeout_ms);
-}
-
-static void read_title(struct settings *settings, uint32_t node, void *target)
-{
-    setting_text(settings, node, &((struct upstream *)target)->title);
-}
-
-static void read_health_path(struct settings *settings, uint32_t node, void *target)
-{
-    struct str text;
-    if (!setting_text(settings, node, &text))
-        return;
-    if (text.len == 0 || *text.at != '/')
-        setting_mistake(settings, node, "a path starts with '/'");
-    ((struct upstream *)target)->health_path = arena_copy(settings->arena, text.at, text.len);
-}
-
-static void read_health_timeout(struct settings *settings, uint32_t node, void *target)
-{
-    setting_duration(settings, node, &((struct upstream *)target)->health_timeout_ms);
-}
-
-static void read_health_name(struct settings *settings, uint32_t node, void *target)
-{
-    setting_text(settings, node, &((struct upstream *)target)->health_name);
-}
-
-static void read_health(struct settings *settings, uint32_t node, void *target)
-{
-    static const struct setting known[] = {
-        { "path", false, read_health_path },
-        { "timeout", false, read_health_timeout },
-        { "name", false, read_health_name },
-    };
-    setting_object(settings, node, known, COUNT(known), target);
-}
-
-static void read_upstream(struct settings *settings, uint32_t name, uint32_t value, void *target)
-{
-    static const struct setting known[] = {
-        { "servers", true, read_servers },
-        { "timeout", false, read_timeout },
-        { "title", false, read_title },
-        { "health", false, read_health },
-    };
-    struct config *config = target;
-    struct upstream *upstream = &config->upstreams[config->upstream_count++];
-    struct str text = json_string(&settings->json, name, settings->arena);
-    *upstream = (struct upstream){
-        .name = text,
-        .title = text,
-        .timeout_ms = 5000,
-        .health_path = "/health",
-        .health_timeout_ms = 2000,
-        .health_name = text,
-    };
-    if (text.len == 0 ||
-        strcspn(arena_copy(settings->arena, text.at, text.len), " :/{}") < text.len)
-        setting_mistake(
-            settings, name, "an upstream's name is one word without ' ', ':', '/', '{'");
-    setting_object(settings, value, known, COUNT(known), upstream);
-}
-
-/* They are members of one object: `gateway` and `overall_status` are there already. */
-static void check_health_names(struct settings *settings, uint32_t node, struct config *config)
-{
-    for (unsigned i = 0; i < config->upstream_count; i++) {
-        struct str name = config->upstreams[i].health_name;
-        bool is_taken = str_is(name, "gateway") || str_is(name, "overall_status");
-        for (unsigned j = 0; j < i; j++)
-            is_taken |= str_eq(name, config->upstreams[j].health_name);
-        if (is_taken)
-            setting_mistake(settings, node, "two members of the health reply have the name '%.*s'",
-                (int)name.len, name.at);
-    }
-}
-
-static void read_upstreams(struct settings *settings, uint32_t node, void *target)
-{
-    struct config *config = target;
-    size_t count = settings->json.nodes[node].count;
-    config->upstreams = arena_zero(settings->arena, count * sizeof *config->upstreams);
-    setting_each(settings, node, read_upstream, config);
-    check_health_names(settings, node, config);
 }
 
 /* --- errors, limits --- */
@@ -250,7 +109,7 @@ static void read_all(struct settings *settings, struct config *config)
 {
     static const struct setting known[] = {
         { "name", false, read_name },
-        { "upstreams", false, read_upstreams },
+        { "upstreams", false, upstream_plans_read },
         { "errors", false, read_errors },
         { "limits", false, read_limits },
         { "routes", true, skip },

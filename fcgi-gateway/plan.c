@@ -7,13 +7,23 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
+/* What a route that is an object may say. */
+enum { CALLS, REPLY, STATUS, HEADERS, FAILURE, KEY_COUNT };
+static const char *const keys[KEY_COUNT] = {
+    [CALLS] = "calls",
+    [REPLY] = "reply",
+    [STATUS] = "status",
+    [HEADERS] = "headers",
+    [FAILURE] = "failure",
+};
+
 /* A route while it is read: its calls' names must be known before any reference is parsed. */
 struct plan {
     struct config *config;
     struct route *route;
     struct reference_scope scope;
     uint32_t call_nodes[CALLS_MAX];
-    uint32_t reply, failure, status, headers; /* nodes, or JSON_NONE */
+    uint32_t nodes[KEY_COUNT]; /* the values of its keys, or JSON_NONE */
 };
 
 /* First words of references that mean something else than a parameter or a call. */
@@ -42,36 +52,14 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
     route->calls[route->call_count++].name = text;
 }
 
-static void note_calls(struct settings *settings, uint32_t node, void *target)
+static void note_calls(struct settings *settings, struct plan *plan)
 {
-    struct route *route = ((struct plan *)target)->route;
+    uint32_t node = plan->nodes[CALLS];
+    if (node == JSON_NONE)
+        return;
     size_t count = settings->json.nodes[node].count;
-    route->calls = arena_zero(settings->arena, count * sizeof *route->calls);
-    setting_each(settings, node, note_call, target);
-}
-
-static void note_reply(struct settings *settings, uint32_t node, void *target)
-{
-    (void)settings;
-    ((struct plan *)target)->reply = node;
-}
-
-static void note_failure(struct settings *settings, uint32_t node, void *target)
-{
-    (void)settings;
-    ((struct plan *)target)->failure = node;
-}
-
-static void note_status(struct settings *settings, uint32_t node, void *target)
-{
-    (void)settings;
-    ((struct plan *)target)->status = node;
-}
-
-static void note_headers(struct settings *settings, uint32_t node, void *target)
-{
-    (void)settings;
-    ((struct plan *)target)->headers = node;
+    plan->route->calls = arena_zero(settings->arena, count * sizeof *plan->route->calls);
+    setting_each(settings, node, note_call, plan);
 }
 
 /* Takes away, again and again, the calls that wait for nothing that is left. What cannot be taken
@@ -99,40 +87,37 @@ static void check_cycles(struct settings *settings, const struct plan *plan)
 static void read_reply(struct settings *settings, struct plan *plan)
 {
     struct route *route = plan->route;
-    if (plan->reply != JSON_NONE)
-        route->reply = template_new(settings, plan->reply, &plan->scope);
-    if (plan->headers != JSON_NONE)
-        field_plans_read(settings, plan->headers, &plan->scope, &route->fields);
-    if (plan->status == JSON_NONE)
+    if (plan->nodes[REPLY] != JSON_NONE)
+        route->reply = template_new(settings, plan->nodes[REPLY], &plan->scope);
+    if (plan->nodes[HEADERS] != JSON_NONE)
+        field_plans_read(settings, plan->nodes[HEADERS], &plan->scope, &route->fields);
+    uint32_t status = plan->nodes[STATUS];
+    if (status == JSON_NONE)
         return;
-    if (settings->json.nodes[plan->status].type == JSON_STRING)
-        route->status_reference = template_only_reference(settings, plan->status, &plan->scope);
+    if (settings->json.nodes[status].type == JSON_STRING)
+        route->status_reference = template_only_reference(settings, status, &plan->scope);
     else
-        setting_int(settings, plan->status, 200, 599, &route->status);
+        setting_int(settings, status, 200, 599, &route->status);
 }
 
 static void read_object(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    static const struct setting known[] = {
-        { "calls", false, note_calls },
-        { "reply", true, note_reply },
-        { "status", false, note_status },
-        { "headers", false, note_headers },
-        { "failure", false, note_failure },
-    };
     struct route *route = plan->route;
     route->kind = ROUTE_COMPOSE;
     route->status = 200;
-    if (!setting_object(settings, node, known, COUNT(known), plan))
+    if (!setting_members(settings, node, keys, KEY_COUNT, plan->nodes))
         return;
+    if (plan->nodes[REPLY] == JSON_NONE)
+        setting_mistake(settings, node, "'reply' is missing here");
+    note_calls(settings, plan);
     for (unsigned i = 0; i < route->call_count; i++)
         call_plan_read(settings, plan->call_nodes[i], plan->config, &plan->scope, &route->calls[i]);
     check_cycles(settings, plan);
     read_reply(settings, plan);
     plan->scope.has_error = true;
     plan->scope.used = 0;
-    if (plan->failure != JSON_NONE)
-        route->failure = template_new(settings, plan->failure, &plan->scope);
+    if (plan->nodes[FAILURE] != JSON_NONE)
+        route->failure = template_new(settings, plan->nodes[FAILURE], &plan->scope);
     route->failure_needs = plan->scope.used;
     route->needs_body = plan->scope.uses_body;
 }
@@ -158,10 +143,6 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         .config = config,
         .route = route,
         .scope = { .pattern = route->line },
-        .reply = JSON_NONE,
-        .failure = JSON_NONE,
-        .status = JSON_NONE,
-        .headers = JSON_NONE,
     };
     for (unsigned i = 0; i < COUNT(reserved); i++)
         if (reference_is_parameter(route->line, str_of(reserved[i])))

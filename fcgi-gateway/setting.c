@@ -10,6 +10,8 @@
 
 #define DAY_MS (24 * 60 * 60 * 1000)
 
+#define MEMBERS_MAX 32 /* keys that one kind of object knows */
+
 struct unit {
     const char *name;
     int64_t factor;
@@ -57,45 +59,58 @@ bool setting_each(struct settings *settings, uint32_t node,
     return true;
 }
 
-struct object_reading {
-    const struct setting *known;
-    unsigned known_count;
-    uint64_t seen; /* a bit for every known member */
-    void *target;
+/* Where an object's known members are. */
+struct member_search {
+    const char *const *names;
+    unsigned name_count;
+    uint32_t *nodes;
 };
 
 static void unknown_member(
-    struct settings *settings, uint32_t name, const struct object_reading *reading)
+    struct settings *settings, uint32_t name, const struct member_search *search)
 {
-    const char *names[64] = { NULL };
-    for (unsigned i = 0; i < reading->known_count; i++)
-        names[i] = (reading->seen >> i & 1) ? NULL : reading->known[i].name;
+    const char *names[MEMBERS_MAX] = { NULL };
+    for (unsigned i = 0; i < search->name_count; i++)
+        names[i] = search->nodes[i] == JSON_NONE ? search->names[i] : NULL;
     struct str text = plain_string(settings, name);
     setting_mistake(settings, name, "unknown key '%.*s'%s", (int)text.len, text.at,
-        mistake_suggestion(settings->arena, text, names, reading->known_count));
+        mistake_suggestion(settings->arena, text, names, search->name_count));
 }
 
-static void read_member(struct settings *settings, uint32_t name, uint32_t value, void *target)
+static void find_member(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
-    struct object_reading *reading = target;
+    const struct member_search *search = target;
     struct str text = plain_string(settings, name);
-    for (unsigned i = 0; i < reading->known_count; i++)
-        if (str_is(text, reading->known[i].name)) {
-            reading->seen |= (uint64_t)1 << i;
-            reading->known[i].read(settings, value, reading->target);
+    for (unsigned i = 0; i < search->name_count; i++)
+        if (str_is(text, search->names[i])) {
+            search->nodes[i] = value;
             return;
         }
-    unknown_member(settings, name, reading);
+    unknown_member(settings, name, search);
+}
+
+bool setting_members(struct settings *settings, uint32_t node, const char *const *names,
+    unsigned name_count, uint32_t *nodes)
+{
+    struct member_search search = { names, name_count, nodes };
+    for (unsigned i = 0; i < name_count; i++)
+        nodes[i] = JSON_NONE;
+    return setting_each(settings, node, find_member, &search);
 }
 
 bool setting_object(struct settings *settings, uint32_t node, const struct setting *known,
     unsigned known_count, void *target)
 {
-    struct object_reading reading = { known, known_count, 0, target };
-    if (!setting_each(settings, node, read_member, &reading))
+    const char *names[MEMBERS_MAX];
+    uint32_t nodes[MEMBERS_MAX];
+    for (unsigned i = 0; i < known_count; i++)
+        names[i] = known[i].name;
+    if (!setting_members(settings, node, names, known_count, nodes))
         return false;
     for (unsigned i = 0; i < known_count; i++)
-        if (known[i].is_required && !(reading.seen >> i & 1))
+        if (nodes[i] != JSON_NONE)
+            known[i].read(settings, nodes[i], target);
+        else if (known[i].is_required)
             setting_mistake(settings, node, "'%s' is missing here", known[i].name);
     return true;
 }

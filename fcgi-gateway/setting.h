@@ -29,6 +29,12 @@ struct setting {
 bool setting_object(struct settings *settings, uint32_t node, const struct setting *known,
     unsigned known_count, void *target);
 
+/* Notes where the members of the object at `node` are: nodes[i] is the value of names[i], or
+ * JSON_NONE. For objects whose members cannot be read in the order of the file. Unknown members and
+ * members that stand twice are mistakes. */
+bool setting_members(struct settings *settings, uint32_t node, const char *const *names,
+    unsigned name_count, uint32_t *nodes);
+
 /* Calls `each` for every member of an object with names of the file's own choosing, such as
  * "upstreams". A name that stands twice is a mistake. */
 bool setting_each(struct settings *settings, uint32_t node,
