@@ -21,6 +21,7 @@ struct route {
     struct str line; /* "GET /users/{id:int}" */
     size_t at;       /* its byte in the file */
     enum route_kind kind;
+    int timeout_ms; /* pass: the longest silence of the service; compose: for all; 0: not said */
     const struct upstream *upstream; /* of ROUTE_PASS */
     struct call_plan *calls;
     unsigned call_count;

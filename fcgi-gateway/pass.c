@@ -59,7 +59,7 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
         .method = request->method,
         .target = arena_copy(request->arena, request->target.at, request->target.len),
         .fields = forward_request(request, config->name),
-        .timeout_ms = route->upstream->timeout_ms,
+        .timeout_ms = route->timeout_ms ? route->timeout_ms : route->upstream->timeout_ms,
         .arena = request->arena,
         .read = has_body(request) ? read_body : NULL,
         .body_length = request->body_length,

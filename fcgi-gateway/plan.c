@@ -1,5 +1,7 @@
 /* plan: how one route is answered, read from its value in the file.
  *
+ * A route is of one kind, which one of its keys says; which others go with it stands in one table.
+ *
  * The order of calls comes from their references: a call that needs another's reply waits for it.
  * That is worked out here, once, so that a request only follows bit masks.
  */
@@ -7,23 +9,12 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* What a route that is an object may say. */
-enum { CALLS, REPLY, STATUS, HEADERS, FAILURE, KEY_COUNT };
-static const char *const keys[KEY_COUNT] = {
-    [CALLS] = "calls",
-    [REPLY] = "reply",
-    [STATUS] = "status",
-    [HEADERS] = "headers",
-    [FAILURE] = "failure",
-};
-
 /* A route while it is read: its calls' names must be known before any reference is parsed. */
 struct plan {
     struct config *config;
     struct route *route;
     struct reference_scope scope;
     uint32_t call_nodes[CALLS_MAX];
-    uint32_t nodes[KEY_COUNT]; /* the values of its keys, or JSON_NONE */
 };
 
 /* First words of references that mean something else than a parameter or a call. */
@@ -52,16 +43,6 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
     route->calls[route->call_count++].name = text;
 }
 
-static void note_calls(struct settings *settings, struct plan *plan)
-{
-    uint32_t node = plan->nodes[CALLS];
-    if (node == JSON_NONE)
-        return;
-    size_t count = settings->json.nodes[node].count;
-    plan->route->calls = arena_zero(settings->arena, count * sizeof *plan->route->calls);
-    setting_each(settings, node, note_call, plan);
-}
-
 /* Takes away, again and again, the calls that wait for nothing that is left. What cannot be taken
  * away waits in a circle. */
 static void check_cycles(struct settings *settings, const struct plan *plan)
@@ -83,43 +64,119 @@ static void check_cycles(struct settings *settings, const struct plan *plan)
                 (int)route->calls[i].name.len, route->calls[i].name.at);
 }
 
-/* The reply's parts, which may refer to all calls. */
-static void read_reply(struct settings *settings, struct plan *plan)
+static void read_calls(struct settings *settings, uint32_t node, struct plan *plan)
 {
     struct route *route = plan->route;
-    if (plan->nodes[REPLY] != JSON_NONE)
-        route->reply = template_new(settings, plan->nodes[REPLY], &plan->scope);
-    if (plan->nodes[HEADERS] != JSON_NONE)
-        field_plans_read(settings, plan->nodes[HEADERS], &plan->scope, &route->fields);
-    uint32_t status = plan->nodes[STATUS];
-    if (status == JSON_NONE)
+    size_t count = settings->json.nodes[node].count;
+    route->calls = arena_zero(settings->arena, count * sizeof *route->calls);
+    if (!setting_each(settings, node, note_call, plan))
         return;
-    if (settings->json.nodes[status].type == JSON_STRING)
-        route->status_reference = template_only_reference(settings, status, &plan->scope);
+    for (unsigned i = 0; i < route->call_count; i++)
+        call_plan_read(settings, plan->call_nodes[i], plan->config, &plan->scope, &route->calls[i]);
+    check_cycles(settings, plan);
+}
+
+static void read_pass(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    struct str text;
+    if (setting_text(settings, node, &text))
+        plan->route->upstream = call_plan_upstream(settings, node, plan->config, text);
+}
+
+static void read_reply(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    plan->route->reply = template_new(settings, node, &plan->scope);
+}
+
+static void read_status(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    struct route *route = plan->route;
+    if (settings->json.nodes[node].type == JSON_STRING)
+        route->status_reference = template_only_reference(settings, node, &plan->scope);
     else
-        setting_int(settings, status, 200, 599, &route->status);
+        setting_int(settings, node, 200, 599, &route->status);
+}
+
+static void read_headers(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    field_plans_read(settings, node, &plan->scope, &plan->route->fields);
+}
+
+/* Only here references may be to the error. */
+static void read_failure(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    plan->scope.has_error = true;
+    plan->scope.used = 0;
+    plan->route->failure = template_new(settings, node, &plan->scope);
+    plan->route->failure_needs = plan->scope.used;
+    plan->scope.has_error = false;
+}
+
+static void read_timeout(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    setting_duration(settings, node, &plan->route->timeout_ms);
+}
+
+/* --- kinds of routes --- */
+
+enum { OF_PASS = 1u << ROUTE_PASS, OF_COMPOSE = 1u << ROUTE_COMPOSE, OF_ALL = ~0u };
+
+/* What a route that is an object may say. Read in this order, whatever the file's: references are
+ * to calls that are known. */
+static const struct key {
+    const char *name;
+    unsigned kinds; /* of the routes that it goes with, a bit each */
+    void (*read)(struct settings *settings, uint32_t value, struct plan *plan);
+} keys[] = {
+    { "pass", OF_PASS, read_pass },
+    { "calls", OF_COMPOSE, read_calls },
+    { "reply", OF_COMPOSE, read_reply },
+    { "status", OF_COMPOSE, read_status },
+    { "failure", OF_COMPOSE, read_failure },
+    { "headers", OF_COMPOSE, read_headers },
+    { "timeout", OF_ALL, read_timeout },
+};
+
+/* Keys that say of which kind a route is. Of two the first is believed. */
+static const struct kind_key {
+    const char *name;
+    enum route_kind kind;
+} kind_keys[] = {
+    { "pass", ROUTE_PASS },
+    { "calls", ROUTE_COMPOSE },
+    { "reply", ROUTE_COMPOSE },
+};
+
+/* The key that makes the object at `node` a route of its kind, or NULL with a mistake noted. */
+static const struct kind_key *find_kind(struct settings *settings, uint32_t node)
+{
+    for (unsigned i = 0; i < COUNT(kind_keys); i++)
+        if (json_member(&settings->json, node, str_of(kind_keys[i].name)) != JSON_NONE)
+            return &kind_keys[i];
+    setting_mistake(settings, node, "'pass' or 'reply' is missing here");
+    return NULL;
 }
 
 static void read_object(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    struct route *route = plan->route;
-    route->kind = ROUTE_COMPOSE;
-    route->status = 200;
-    if (!setting_members(settings, node, keys, KEY_COUNT, plan->nodes))
+    const char *names[COUNT(keys)];
+    uint32_t values[COUNT(keys)];
+    for (unsigned i = 0; i < COUNT(keys); i++)
+        names[i] = keys[i].name;
+    setting_members(settings, node, names, COUNT(keys), values);
+    const struct kind_key *kind = find_kind(settings, node);
+    if (!kind)
         return;
-    if (plan->nodes[REPLY] == JSON_NONE)
+    plan->route->kind = kind->kind;
+    for (unsigned i = 0; i < COUNT(keys); i++)
+        if (values[i] != JSON_NONE && keys[i].kinds >> kind->kind & 1)
+            keys[i].read(settings, values[i], plan);
+        else if (values[i] != JSON_NONE) /* the name stands in front of its value */
+            setting_mistake(
+                settings, values[i] - 1, "'%s' does not go with '%s'", names[i], kind->name);
+    if (kind->kind == ROUTE_COMPOSE && !plan->route->reply)
         setting_mistake(settings, node, "'reply' is missing here");
-    note_calls(settings, plan);
-    for (unsigned i = 0; i < route->call_count; i++)
-        call_plan_read(settings, plan->call_nodes[i], plan->config, &plan->scope, &route->calls[i]);
-    check_cycles(settings, plan);
-    read_reply(settings, plan);
-    plan->scope.has_error = true;
-    plan->scope.used = 0;
-    if (plan->nodes[FAILURE] != JSON_NONE)
-        route->failure = template_new(settings, plan->nodes[FAILURE], &plan->scope);
-    route->failure_needs = plan->scope.used;
-    route->needs_body = plan->scope.uses_body;
+    plan->route->needs_body = plan->scope.uses_body;
 }
 
 static void read_short_form(struct settings *settings, uint32_t node, struct plan *plan)
@@ -134,7 +191,7 @@ static void read_short_form(struct settings *settings, uint32_t node, struct pla
         setting_mistake(settings, node, "there is no '%.*s'%s", (int)text.len, text.at,
             mistake_suggestion(settings->arena, text, builtins, COUNT(builtins)));
     else
-        plan->route->upstream = call_plan_upstream(settings, node, plan->config, text);
+        read_pass(settings, node, plan);
 }
 
 void plan_read(struct settings *settings, uint32_t node, struct config *config, struct route *route)
@@ -149,6 +206,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
             mistake_add(settings->mistakes, route->at,
                 "'%s' means something else in references: name the path parameter otherwise",
                 reserved[i]);
+    route->status = 200;
     switch (settings->json.nodes[node].type) {
     case JSON_STRING:
         read_short_form(settings, node, &plan);
@@ -158,6 +216,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         break;
     default:
         setting_mistake(settings, node,
-            "a route is the name of an upstream, \"builtin:health\", or an object with a 'reply'");
+            "a route is the name of an upstream, \"builtin:health\", or an object with 'pass' or "
+            "'reply'");
     }
 }

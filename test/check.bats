@@ -88,7 +88,7 @@ check() {
     "11:26: there is no upstream 'user' (did you mean 'users'?)" \
     "13:5: this matches the same requests as 'GET /users/{id}' in line 12" \
     '14:5: unknown method (known are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; several are written GET,POST without a space)' \
-    "15:15: a route is the name of an upstream, \"builtin:health\", or an object with a 'reply'"
+    "15:15: a route is the name of an upstream, \"builtin:health\", or an object with 'pass' or 'reply'"
 }
 
 @test "references that cannot be met and calls that wait for themselves are found" {

@@ -57,7 +57,7 @@ static const struct check checks[] = {
     { ROUTES "\"GET /\":\"user\"}}",
         "2:19: there is no upstream 'user' (did you mean 'users'?)\n" },
     { ROUTES "\"GET /\":7}}",
-        "2:19: a route is the name of an upstream, \"builtin:health\", or an object with a "
+        "2:19: a route is the name of an upstream, \"builtin:health\", or an object with 'pass' or "
         "'reply'\n" },
     { ROUTES "\"GET /\":\"builtin:heath\"}}",
         "2:19: there is no 'builtin:heath' (did you mean 'builtin:health'?)\n" },
@@ -65,7 +65,18 @@ static const struct check checks[] = {
         "3:1: this matches the same requests as 'GET /{a}' in line 2\n" },
     { ROUTES "\"GET /{query}\":\"users\"}}",
         "2:11: 'query' means something else in references: name the path parameter otherwise\n" },
-    { ROUTES "\"GET /\":{}}}", "2:19: 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{}}}", "2:19: 'pass' or 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{\"timeout\":\"1s\"}}}", "2:19: 'pass' or 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{\"calls\":{}}}}", "2:19: 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{\"calls\":[],\"reply\":1}}}", "2:28: expected object, not array\n" },
+    { ROUTES "\"GET /\":{\"pass\":\"users\",\"timeout\":\"1s\"}}}", "" },
+    { ROUTES "\"GET /\":{\"pass\":\"user\",\"timeout\":1}}}",
+        "2:27: there is no upstream 'user' (did you mean 'users'?)\n"
+        "2:44: a duration has a unit: \"1s\" or \"1ms\"\n" },
+    { ROUTES "\"GET /\":{\"reply\":1,\n\"calls\":{},\"pass\":\"users\",\"tiemout\":\"1s\"}}}",
+        "2:20: 'reply' does not go with 'pass'\n"
+        "3:1: 'calls' does not go with 'pass'\n"
+        "3:27: unknown key 'tiemout' (did you mean 'timeout'?)\n" },
     { ROUTES "\"GET /\":{\"reply\":1,\"status\":1000}}}",
         "2:39: 1000 is no whole number from 200 to 599\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users POT /\"},\"reply\":1}}}",
