@@ -5,6 +5,7 @@
  */
 #include "config.h"
 #include <errno.h>
+#include "duplicate.h"
 #include "lib/buf.h"
 #include "plan.h"
 #include "upstream_plan.h"
@@ -100,6 +101,31 @@ static void read_routes(struct settings *settings, uint32_t node, void *target)
     setting_each(settings, node, read_route, config);
 }
 
+static bool route_uses(const struct route *route, const struct upstream *upstream)
+{
+    for (unsigned i = 0; i < route->call_count; i++)
+        if (route->calls[i].upstream == upstream)
+            return true;
+    return route->upstream == upstream;
+}
+
+/* A service that is only asked for its health is probably one that a route was to use. */
+static void warn_of_unused(struct settings *settings, const struct config *config)
+{
+    uint32_t node = json_member(&settings->json, 0, STR("upstreams"));
+    for (unsigned i = 0; i < config->upstream_count; i++) {
+        const struct upstream *upstream = &config->upstreams[i];
+        uint32_t name = i ? settings->json.nodes[node].next : node + 1;
+        bool is_used = false;
+        for (unsigned j = 0; j < config->route_count && !is_used; j++)
+            is_used = route_uses(&config->routes[j], upstream);
+        if (!is_used)
+            mistake_warn(settings->mistakes, settings->json.nodes[name].start,
+                "no route uses the upstream '%.*s'", (int)upstream->name.len, upstream->name.at);
+        node = name + 1;
+    }
+}
+
 static void skip(struct settings *settings, uint32_t node, void *target)
 {
     (void)settings, (void)node, (void)target;
@@ -119,6 +145,8 @@ static void read_all(struct settings *settings, struct config *config)
     uint32_t routes = json_member(&settings->json, 0, STR("routes"));
     if (routes != JSON_NONE)
         read_routes(settings, routes, config);
+    if (!mistakes_are_there(settings->mistakes))
+        warn_of_unused(settings, config); /* what is misspelled would look unused */
 }
 
 /* The whole file, or an empty str with errno set. */
@@ -161,10 +189,11 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     };
     struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };
     struct json_error error;
-    if (json_read(&settings.json, text, arena, &error))
+    if (json_read(&settings.json, text, arena, &error)) {
+        settings.is_duplicate = duplicates_find(&settings.json, arena, &mistakes);
         read_all(&settings, config);
-    else
+    } else
         mistake_add(&mistakes, error.at, "%s", error.what);
     mistakes_print(&mistakes, out);
-    return mistakes.count ? NULL : config;
+    return mistakes_are_there(&mistakes) ? NULL : config;
 }

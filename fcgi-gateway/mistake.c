@@ -4,6 +4,7 @@
  * and texts; does not know what a configuration is.
  */
 #include "mistake.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include "lib/buf.h"
@@ -11,6 +12,10 @@
 
 /* Longer words are compared by their first letters only: a bound for edit_distance's rows. */
 #define WORD_MAX 48
+
+/* A file may have hundreds of upstreams; a line that lists them all helps nobody. No object knows
+ * more keys. */
+#define LISTED_MAX 32
 
 void mistakes_init(
     struct mistakes *mistakes, struct arena *arena, const char *file, struct str text)
@@ -30,21 +35,38 @@ __attribute__((format(printf, 2, 0))) static const char *format_text(
     return text;
 }
 
-void mistake_add(struct mistakes *mistakes, size_t at, const char *format, ...)
+static void add(struct mistakes *mistakes, struct mistake mistake)
 {
     if (mistakes->count == mistakes->cap) {
         unsigned cap = mistakes->cap ? mistakes->cap * 2 : 8;
-        struct mistake *list = arena_alloc(mistakes->arena, cap * sizeof *list);
-        if (mistakes->count)
-            memcpy(list, mistakes->list, mistakes->count * sizeof *list);
-        mistakes->list = list;
+        size_t size = sizeof *mistakes->list;
+        mistakes->list =
+            arena_grow(mistakes->arena, mistakes->list, mistakes->cap * size, cap * size);
         mistakes->cap = cap;
     }
+    mistakes->list[mistakes->count++] = mistake;
+    mistakes->warning_count += mistake.is_warning;
+}
+
+void mistake_add(struct mistakes *mistakes, size_t at, const char *format, ...)
+{
     va_list values;
     va_start(values, format);
-    const char *what = format_text(mistakes->arena, format, values);
+    add(mistakes, (struct mistake){ at, format_text(mistakes->arena, format, values), false });
     va_end(values);
-    mistakes->list[mistakes->count++] = (struct mistake){ at, what };
+}
+
+void mistake_warn(struct mistakes *mistakes, size_t at, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    add(mistakes, (struct mistake){ at, format_text(mistakes->arena, format, values), true });
+    va_end(values);
+}
+
+bool mistakes_are_there(const struct mistakes *mistakes)
+{
+    return mistakes->count > mistakes->warning_count;
 }
 
 static unsigned smallest(unsigned a, unsigned b, unsigned c)
@@ -77,14 +99,26 @@ static struct str cut(struct str word)
     return (struct str){ word.at, word.len < WORD_MAX ? word.len : WORD_MAX };
 }
 
+/* " (known here: a, b)" */
+static const char *list_known(struct arena *arena, const char *const *known, unsigned known_count)
+{
+    if (!known_count)
+        return "";
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, " (known here: %s", known[0]);
+    for (unsigned i = 1; i < known_count && i < LISTED_MAX; i++)
+        buf_printf(&text, ", %s", known[i]);
+    buf_text(&text, known_count > LISTED_MAX ? ", ...)" : ")");
+    return buf_as_text(&text);
+}
+
 const char *mistake_suggestion(
     struct arena *arena, struct str word, const char *const *known, unsigned known_count)
 {
     const char *nearest = NULL;
     unsigned least = (word.len + 1) / 3; /* so many letters may be wrong */
     for (unsigned i = 0; i < known_count; i++) {
-        if (!known[i])
-            continue;
         unsigned distance = edit_distance(cut(word), cut(str_of(known[i])));
         if (distance <= least && (!nearest || distance < least)) {
             least = distance;
@@ -92,7 +126,7 @@ const char *mistake_suggestion(
         }
     }
     if (!nearest)
-        return "";
+        return list_known(arena, known, known_count);
     struct buf text;
     buf_init(&text, arena);
     buf_printf(&text, " (did you mean '%s'?)", nearest);
@@ -102,7 +136,18 @@ const char *mistake_suggestion(
 static int by_place(const void *a, const void *b)
 {
     const struct mistake *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return strcmp(x->what, y->what); /* qsort keeps no order: always the same */
+}
+
+static void print_escaped(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        if (iscntrl((unsigned char)*text))
+            fprintf(out, "\\u%04x", (unsigned char)*text);
+        else
+            putc(*text, out);
 }
 
 void mistakes_print(struct mistakes *mistakes, FILE *out)
@@ -110,8 +155,12 @@ void mistakes_print(struct mistakes *mistakes, FILE *out)
     if (mistakes->count)
         qsort(mistakes->list, mistakes->count, sizeof *mistakes->list, by_place);
     for (unsigned i = 0; i < mistakes->count; i++) {
+        const struct mistake *mistake = &mistakes->list[i];
         unsigned line, column;
-        json_position(mistakes->text, mistakes->list[i].at, &line, &column);
-        fprintf(out, "%s:%u:%u: %s\n", mistakes->file, line, column, mistakes->list[i].what);
+        json_position(mistakes->text, mistake->at, &line, &column);
+        fprintf(out, "%s:%u:%u: %s", mistakes->file, line, column,
+            mistake->is_warning ? "warning: " : "");
+        print_escaped(out, mistake->what);
+        putc('\n', out);
     }
 }

@@ -2,6 +2,7 @@
 #ifndef GATEWAY_MISTAKE_H
 #define GATEWAY_MISTAKE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include "lib/arena.h"
 #include "lib/str.h"
@@ -9,6 +10,7 @@
 struct mistake {
     size_t at; /* byte of the file */
     const char *what;
+    bool is_warning; /* the file can be used all the same */
 };
 
 struct mistakes {
@@ -16,7 +18,8 @@ struct mistakes {
     const char *file; /* its name, for the messages */
     struct str text;  /* its contents */
     struct mistake *list;
-    unsigned count, cap;
+    unsigned count, cap; /* with the warnings */
+    unsigned warning_count;
 };
 
 void mistakes_init(
@@ -26,12 +29,20 @@ void mistakes_init(
 void mistake_add(struct mistakes *mistakes, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* " (did you mean 'x'?)" with the nearest of `known` in the arena, or "" where none is near. A
- * NULL among `known` is passed over. */
+/* Notes something that is allowed and probably not meant. */
+void mistake_warn(struct mistakes *mistakes, size_t at, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Has anything been noted that is more than a warning? */
+bool mistakes_are_there(const struct mistakes *mistakes);
+
+/* " (did you mean 'x'?)" with the nearest of `known`, or " (known here: x, y)" where none is near,
+ * in the arena; "" where `known_count` is 0. */
 const char *mistake_suggestion(
     struct arena *arena, struct str word, const char *const *known, unsigned known_count);
 
-/* One line each, "file:line:column: what", in the order of the file. */
+/* One line each, "file:line:column: what", in the order of the file. Control characters, which may
+ * come from the file, are escaped. */
 void mistakes_print(struct mistakes *mistakes, FILE *out);
 
 #endif

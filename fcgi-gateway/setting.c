@@ -32,16 +32,6 @@ static struct str plain_string(struct settings *settings, uint32_t node)
     return json_string(&settings->json, node, settings->arena);
 }
 
-/* Did a member before this one have the same name? Files are small: a scan is enough. */
-static bool is_double(struct settings *settings, uint32_t object, uint32_t name, struct str text)
-{
-    const struct json_node *nodes = settings->json.nodes;
-    for (uint32_t other = object + 1; other < name; other = nodes[other + 1].next)
-        if (str_eq(plain_string(settings, other), text))
-            return true;
-    return false;
-}
-
 bool setting_each(struct settings *settings, uint32_t node,
     void (*each)(struct settings *settings, uint32_t name, uint32_t value, void *target),
     void *target)
@@ -49,13 +39,9 @@ bool setting_each(struct settings *settings, uint32_t node,
     if (!expect(settings, node, JSON_OBJECT))
         return false;
     const struct json_node *nodes = settings->json.nodes;
-    for (uint32_t name = node + 1; name < nodes[node].next; name = nodes[name + 1].next) {
-        struct str text = plain_string(settings, name);
-        if (is_double(settings, node, name, text))
-            setting_mistake(settings, name, "'%.*s' stands here twice", (int)text.len, text.at);
-        else
+    for (uint32_t name = node + 1; name < nodes[node].next; name = nodes[name + 1].next)
+        if (!settings->is_duplicate || !settings->is_duplicate[name])
             each(settings, name, name + 1, target);
-    }
     return true;
 }
 
@@ -66,17 +52,6 @@ struct member_search {
     uint32_t *nodes;
 };
 
-static void unknown_member(
-    struct settings *settings, uint32_t name, const struct member_search *search)
-{
-    const char *names[MEMBERS_MAX] = { NULL };
-    for (unsigned i = 0; i < search->name_count; i++)
-        names[i] = search->nodes[i] == JSON_NONE ? search->names[i] : NULL;
-    struct str text = plain_string(settings, name);
-    setting_mistake(settings, name, "unknown key '%.*s'%s", (int)text.len, text.at,
-        mistake_suggestion(settings->arena, text, names, search->name_count));
-}
-
 static void find_member(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
     const struct member_search *search = target;
@@ -86,7 +61,8 @@ static void find_member(struct settings *settings, uint32_t name, uint32_t value
             search->nodes[i] = value;
             return;
         }
-    unknown_member(settings, name, search);
+    setting_mistake(settings, name, "unknown key '%.*s'%s", (int)text.len, text.at,
+        mistake_suggestion(settings->arena, text, search->names, search->name_count));
 }
 
 bool setting_members(struct settings *settings, uint32_t node, const char *const *names,
@@ -101,7 +77,7 @@ bool setting_members(struct settings *settings, uint32_t node, const char *const
 bool setting_object(struct settings *settings, uint32_t node, const struct setting *known,
     unsigned known_count, void *target)
 {
-    const char *names[MEMBERS_MAX];
+    const char *names[MEMBERS_MAX] = { NULL };
     uint32_t nodes[MEMBERS_MAX];
     for (unsigned i = 0; i < known_count; i++)
         names[i] = known[i].name;

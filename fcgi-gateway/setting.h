@@ -14,7 +14,8 @@ struct settings {
     struct json json;
     struct arena *arena; /* owner of everything that is read */
     struct mistakes *mistakes;
-    void *config; /* what is being filled: the readers' business */
+    const bool *is_duplicate; /* by node: a name that its object has already; NULL: none is */
+    void *config;             /* what is being filled: the readers' business */
 };
 
 /* One member that an object may have. */
@@ -24,19 +25,19 @@ struct setting {
     void (*read)(struct settings *settings, uint32_t value, void *target);
 };
 
-/* Reads the members of the object at `node` into `target`, each by its `read`. Unknown members,
- * members that stand twice and missing ones are mistakes. */
+/* Reads the members of the object at `node` into `target`, each by its `read`. Unknown members and
+ * missing ones are mistakes. */
 bool setting_object(struct settings *settings, uint32_t node, const struct setting *known,
     unsigned known_count, void *target);
 
 /* Notes where the members of the object at `node` are: nodes[i] is the value of names[i], or
- * JSON_NONE. For objects whose members cannot be read in the order of the file. Unknown members and
- * members that stand twice are mistakes. */
+ * JSON_NONE. For objects whose members cannot be read in the order of the file. Unknown members are
+ * mistakes, which tell what is known here. */
 bool setting_members(struct settings *settings, uint32_t node, const char *const *names,
     unsigned name_count, uint32_t *nodes);
 
 /* Calls `each` for every member of an object with names of the file's own choosing, such as
- * "upstreams". A name that stands twice is a mistake. */
+ * "upstreams". A name that stands twice (a mistake, noted before) is passed over. */
 bool setting_each(struct settings *settings, uint32_t node,
     void (*each)(struct settings *settings, uint32_t name, uint32_t value, void *target),
     void *target);

@@ -207,9 +207,6 @@ static void compile_children(struct settings *settings, uint32_t node,
     for (uint32_t child = node + 1; child < nodes[node].next; child = nodes[child].next) {
         if (is_object) {
             struct str name = json_string(&settings->json, child, settings->arena);
-            if (has_name(template, name))
-                setting_mistake(
-                    settings, child, "'%.*s' stands here twice", (int)name.len, name.at);
             template->names[template->count] = json_of(settings->arena, name, ":");
             template->plain_names[template->count] = name;
             child = nodes[child].next;

@@ -113,13 +113,52 @@ check() {
     "6:16: {nobody.x}: 'nobody' is no call and no path parameter of this route (did you mean 'body'?)" \
     "9:26: {idd}: 'idd' is no call and no path parameter of this route (did you mean 'id'?)" \
     "9:48: 'id' is a path parameter of this route already" \
-    "9:54: there is no upstream 'nowhere'" \
+    "9:54: there is no upstream 'nowhere' (known here: u)" \
     "9:79: a call's method is GET, POST, PUT, PATCH or DELETE, not 'HEAD'" \
     '9:99: a call is "upstream GET /path"' \
     "10:23: {usr.name}: 'usr' is no call and no path parameter of this route (did you mean 'user'?)" \
     "10:43: '{' without '}' (write {{ for a brace)" \
     "10:58: {error.title}: {error...} can only stand in a 'failure' body" \
     "11:25: {error.titel}: an error has no 'titel', only title, message and status (did you mean 'title'?)"
+}
+
+@test "an unknown key that is like no other is told what is known there" {
+  check '{"upstreams":{"u":{"servers":["unix:u"],"title":"U","colour":1}},"routes":{}}' \
+    "1:53: unknown key 'colour' (known here: servers, timeout, title, health)"
+  check '{"limits":{"body":"1KiB","size":1},"routes":{}}' "1:26: unknown key 'size' (known here: body)"
+}
+
+@test "a name that stands twice is found wherever it is" {
+  check '{
+  "upstreams": { "u": { "servers": ["unix:u"] }, "u": {} },
+  "routes": {
+    "GET /": { "reply": { "a": [{ "x": 1, "y": { "é": 1, "\u00e9": 2 } }],
+      "a": 2 } },
+    "GET /": "nobody"
+  }
+}' \
+    "2:50: 'u' stands here twice (first in line 2)" \
+    "4:58: 'é' stands here twice (first in line 4)" \
+    "5:7: 'a' stands here twice (first in line 4)" \
+    "6:5: 'GET /' stands here twice (first in line 4)"
+}
+
+@test "what a message repeats from the file stays in its line" {
+  check '{"a\nb\u001b[31m":1,"routes":{}}' \
+    '1:2: unknown key '"'a\u000ab\u001b[31m'"' (known here: name, upstreams, errors, limits, routes)'
+}
+
+@test "an upstream that no route uses is a warning: the file is used, and a start says it too" {
+  printf '{"upstreams":{\n"u":{"servers":["unix:u"]},\n"v":{"servers":["unix:v"]},"w":{"servers":["unix:w"]}},
+"routes":{"GET /":"u","GET /h":{"calls":{"w":"w GET /"},"reply":1},"GET /x":{"reply":2}}}' >"$FILE"
+  run -0 --separate-stderr "$GATEWAY" --check "$FILE"
+  [[ $stderr == "$FILE:3:1: warning: no route uses the upstream 'v'" && $output == "$FILE: ok, 3 routes" ]]
+  choose_place
+  GATEWAY_CONFIG=$FILE start_app gateway
+  get /x
+  stop_app_as_it_is
+  [[ $body == 2 ]]
+  grep -qxF -- "$FILE:3:1: warning: no route uses the upstream 'v'" "$RUN_DIR/gateway.log"
 }
 
 @test "the environment is read when the file is" {
