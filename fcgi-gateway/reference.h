@@ -94,6 +94,10 @@ bool reference_node(const struct reference *reference, const struct reference_va
 /* Does the value come with the request, so that the client is to blame where it is missing? */
 bool reference_is_clients(const struct reference *reference);
 
+/* Does the value come from the request's query, header section or body, where what is not there was
+ * left out on purpose? */
+bool reference_is_optional(const struct reference *reference);
+
 /* Is the value there, and neither null nor false? */
 bool reference_is_true(const struct reference *reference, const struct reference_values *values);
 

@@ -4,7 +4,6 @@
  * from here, slices from the services' replies.
  */
 #include "template.h"
-#include "lib/uri.h"
 
 enum template_kind {
     TEMPLATE_LITERAL,   /* JSON bytes that never change */
@@ -25,101 +24,6 @@ struct template
     struct str *plain_names;    /* the same without quotes; "..." for a spread */
     uint32_t count;
 };
-
-struct part {
-    bool is_reference;
-    struct str literal;
-    struct reference reference;
-};
-
-struct template_text {
-    struct part *parts;
-    unsigned count;
-};
-
-/* The part that starts at *at: literal text, or a reference. */
-static bool next_part(struct settings *settings, uint32_t node, struct str text, size_t *at,
-    struct reference_scope *scope, struct part *part)
-{
-    const char *start = text.at + *at, *end = text.at + text.len;
-    if (*start != '{' || (start + 1 < end && start[1] == '{')) {
-        size_t skip = *start == '{'; /* "{{": the second brace is the literal's first byte */
-        const char *stop = memchr(start + skip + 1, '{', end - start - skip - 1);
-        *part = (struct part){ .literal = {
-                                   start + skip, (size_t)((stop ? stop : end) - start) - skip } };
-        *at = (stop ? stop : end) - text.at;
-        return true;
-    }
-    const char *close = memchr(start, '}', end - start);
-    if (!close) {
-        setting_mistake(settings, node, "'{' without '}' (write {{ for a brace)");
-        return false;
-    }
-    struct str inside = { start + 1, (size_t)(close - start) - 1 };
-    part->is_reference = true;
-    *at = close + 1 - text.at;
-    const char *wrong = reference_parse(inside, scope, settings->arena, &part->reference);
-    if (wrong)
-        setting_mistake(settings, node, "{%.*s}: %s", (int)inside.len, inside.at, wrong);
-    return !wrong;
-}
-
-struct template_text *template_text_new(
-    struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope)
-{
-    struct template_text *compiled = arena_zero(settings->arena, sizeof *compiled);
-    unsigned most = 1;
-    for (size_t i = 0; i < text.len; i++)
-        most += 2 * (text.at[i] == '{');
-    compiled->parts = arena_zero(settings->arena, most * sizeof *compiled->parts);
-    for (size_t at = 0; at < text.len;)
-        if (!next_part(settings, node, text, &at, scope, &compiled->parts[compiled->count++]))
-            break;
-    return compiled;
-}
-
-/* An empty value would join two slashes, and dots would climb to another path: RFC 3986 has no
- * escape for them (section 6.2.2.3). */
-static bool fits_segment(struct str value)
-{
-    return value.len > 0 && !str_is(value, ".") && !str_is(value, "..");
-}
-
-const struct reference *template_text_write_target(
-    const struct template_text *text, const struct reference_values *values, struct buf *out)
-{
-    bool is_query = false;
-    for (unsigned i = 0; i < text->count; i++) {
-        const struct part *part = &text->parts[i];
-        struct str value;
-        if (!part->is_reference) {
-            buf_str(out, part->literal);
-            is_query |= memchr(part->literal.at, '?', part->literal.len) != NULL;
-            continue;
-        }
-        if (!reference_text(&part->reference, values, &value) ||
-            (!is_query && !fits_segment(value)))
-            return &part->reference;
-        uri_encode(out, value);
-    }
-    return NULL;
-}
-
-bool template_text_write(
-    const struct template_text *text, const struct reference_values *values, struct buf *out)
-{
-    size_t before = out->len;
-    for (unsigned i = 0; i < text->count; i++) {
-        struct str value = text->parts[i].literal;
-        if (text->parts[i].is_reference &&
-            !reference_text(&text->parts[i].reference, values, &value)) {
-            out->len = before;
-            return false;
-        }
-        buf_str(out, value);
-    }
-    return true;
-}
 
 const struct reference *template_only_reference(
     struct settings *settings, uint32_t node, struct reference_scope *scope)
@@ -151,20 +55,17 @@ static void compile_string(struct settings *settings, uint32_t node, struct refe
     if (!setting_template_text(settings, node, &text) || text.len == 0)
         return;
     struct template_text *compiled = template_text_new(settings, node, text, scope);
-    bool has_reference = false;
-    for (unsigned i = 0; i < compiled->count; i++)
-        has_reference |= compiled->parts[i].is_reference;
-    if (has_reference && compiled->count == 1) {
+    const struct reference *reference = template_text_only_reference(compiled);
+    if (reference) {
         template->kind = TEMPLATE_REFERENCE;
-        template->reference = compiled->parts[0].reference;
-    } else if (has_reference) {
+        template->reference = *reference;
+    } else if (template_text_has_reference(compiled)) {
         template->kind = TEMPLATE_STRING;
         template->text = compiled;
     } else {
         struct buf plain;
         buf_init(&plain, settings->arena);
-        for (unsigned i = 0; i < compiled->count; i++)
-            buf_str(&plain, compiled->parts[i].literal);
+        template_text_write(compiled, NULL, &plain);
         template->literal = json_of(settings->arena, buf_as_str(&plain), "");
     }
 }
@@ -260,13 +161,8 @@ static bool write_string(
 {
     struct buf plain;
     buf_init(&plain, out->arena);
-    for (unsigned i = 0; i < text->count; i++) {
-        struct str value = text->parts[i].literal;
-        if (text->parts[i].is_reference &&
-            !reference_text(&text->parts[i].reference, values, &value))
-            return false;
-        buf_str(&plain, value);
-    }
+    if (!template_text_write(text, values, &plain))
+        return false;
     buf_json_string(out, buf_as_str(&plain));
     return true;
 }

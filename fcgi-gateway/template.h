@@ -28,11 +28,18 @@ bool template_write(
 struct template_text *template_text_new(
     struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope);
 
-/* Appends the text, with references' values percent-encoded. Returns NULL, or the reference whose
- * value is missing, or in the path empty, "." or "..": a call must not go to another path than the
- * file says. */
+/* Appends the text, with references' values percent-encoded. A query parameter whose value the
+ * client may leave out and has left out is left out too. Returns NULL, or the reference whose value
+ * is missing otherwise, or in the path empty, "." or "..": a call must not go to another path than
+ * the file says. */
 const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out);
+
+/* The reference, where the text is that and nothing else; else NULL. */
+const struct reference *template_text_only_reference(const struct template_text *text);
+
+/* Does the text depend on the request at all? */
+bool template_text_has_reference(const struct template_text *text);
 
 /* Is the text one reference and nothing else? Then *reference is it, else NULL and a mistake is
  * noted. */

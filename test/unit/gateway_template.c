@@ -159,6 +159,59 @@ static void a_target_stays_where_it_is(void **state)
     }
 }
 
+struct target_check {
+    const char *target, *expected; /* NULL: it cannot be written */
+};
+
+/* query: a=1&empty=&page=x, body: {"n":5,"null":null,"list":[]}, no header fields, no replies */
+static const struct target_check target_checks[] = {
+    { "/x?a={query.a}", "/x?a=1" },
+    { "/x?a={query.none}", "/x" },
+    { "/x?a={query.none}&b=2", "/x?b=2" },
+    { "/x?b=2&a={query.none}", "/x?b=2" },
+    { "/x?b=2&a={query.none}&c=3", "/x?b=2&c=3" },
+    { "/x?a={query.none}&b={header.none}&c={body.none}", "/x" },
+    { "/x?a={query.none}&b={query.a}&c={body.none}", "/x?b=1" },
+    { "/x?a=({query.a}-{query.none}-{query.a})&b=2", "/x?b=2" },
+    { "/x?a={query.empty}&b={body.n}", "/x?a=&b=5" },
+    { "/x?a={query.page:int}&b={body.null}", "/x" },
+    { "/x?{query.none}&{query.a}", "/x?1" },
+    { "/x?", "/x?" },
+    { "/x?a=1&&b=2", "/x?a=1&&b=2" },
+    { "/x?a={body.list}", NULL },
+    { "/x?a={user.id}", NULL },
+    { "/x?a={user.$status}", NULL },
+    { "/{query.none}?a=1", NULL },
+};
+
+static void a_query_parameter_that_the_client_left_out_is_left_out(void **state)
+{
+    (void)state;
+    char *variables[] = { NULL };
+    struct request request = {
+        .arena = &arena, .query = STR("a=1&empty=&page=x"), .variables = variables
+    };
+    struct json body;
+    assert_true(json_read(&body, STR("{\"n\":5,\"null\":null,\"list\":[]}"), &arena, NULL));
+    struct call_reply replies[1] = { { .is_there = false } };
+    struct reference_values values = { .request = &request, .body = &body, .replies = replies };
+    for (size_t i = 0; i < sizeof target_checks / sizeof *target_checks; i++) {
+        const struct target_check *check = &target_checks[i];
+        struct mistakes mistakes;
+        struct settings settings = { .arena = &arena, .mistakes = &mistakes };
+        struct reference_scope scope = {
+            .pattern = STR(PATTERN), .calls = { STR("user") }, .call_count = 1
+        };
+        struct buf out;
+        buf_init(&out, &arena);
+        struct template_text *text = template_text_new(&settings, 0, str_of(check->target), &scope);
+        bool is_there = !template_text_write_target(text, &values, &out);
+        assert_true(is_there == (check->expected != NULL));
+        if (is_there)
+            assert_string_equal(buf_as_text(&out), check->expected);
+    }
+}
+
 static int end(void **state)
 {
     (void)state;
@@ -172,6 +225,7 @@ int main(void)
         cmocka_unit_test(values_are_put_in),
         cmocka_unit_test(a_target_is_percent_encoded),
         cmocka_unit_test(a_target_stays_where_it_is),
+        cmocka_unit_test(a_query_parameter_that_the_client_left_out_is_left_out),
     };
     arena_init(&arena);
     return cmocka_run_group_tests(tests, NULL, end);

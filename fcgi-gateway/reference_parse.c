@@ -1,0 +1,174 @@
+/* reference_parse: from the text between the braces to a reference; what is wrong with it is told.
+ *
+ * Happens once, when the file is read. reference.c looks up what was parsed here.
+ */
+#include <stdio.h>
+#include "mistake.h"
+#include "reference.h"
+
+#define STEPS_MAX 32 /* nobody writes deeper; bounds what is split */
+
+static const char *const error_members[] = { "title", "message", "status" };
+#define ERROR_MEMBERS (sizeof error_members / sizeof *error_members)
+
+/* The next parameter name of a pattern at or after *at: "{name}", "{name:int}", "{name*}". */
+static bool next_parameter(struct str pattern, size_t *at, struct str *name)
+{
+    const char *open = memchr(pattern.at + *at, '{', pattern.len - *at);
+    if (!open)
+        return false;
+    size_t start = open + 1 - pattern.at, end = start;
+    while (end < pattern.len && !strchr(":*}", pattern.at[end]))
+        end++;
+    *name = (struct str){ pattern.at + start, end - start };
+    *at = end;
+    return true;
+}
+
+bool reference_is_parameter(struct str pattern, struct str name)
+{
+    struct str parameter;
+    for (size_t at = 0; next_parameter(pattern, &at, &parameter);)
+        if (str_eq(parameter, name))
+            return true;
+    return false;
+}
+
+static unsigned split(struct str text, struct str *words)
+{
+    unsigned count = 0;
+    for (size_t start = 0; start <= text.len && count < STEPS_MAX; count++) {
+        const char *dot = memchr(text.at + start, '.', text.len - start);
+        size_t end = dot ? (size_t)(dot - text.at) : text.len;
+        words[count] = (struct str){ text.at + start, end - start };
+        start = end + 1;
+    }
+    return count;
+}
+
+static const char *unknown_name(
+    struct str word, const struct reference_scope *scope, struct arena *arena)
+{
+    const char *known[CALLS_MAX + ROUTE_PARAMETERS_MAX + 4] = { "query", "header", "body",
+        "error" };
+    unsigned count = 4;
+    for (unsigned i = 0; i < scope->call_count; i++)
+        known[count++] = arena_copy(arena, scope->calls[i].at, scope->calls[i].len);
+    struct str name;
+    for (size_t at = 0;
+         count < sizeof known / sizeof *known && next_parameter(scope->pattern, &at, &name);)
+        known[count++] = arena_copy(arena, name.at, name.len);
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, "'%.*s' is no call and no path parameter of this route%s", (int)word.len,
+        word.at, mistake_suggestion(arena, word, known, count));
+    return buf_as_text(&text);
+}
+
+static const char *parse_error_member(
+    const struct reference_scope *scope, struct str member, struct arena *arena)
+{
+    if (!scope->has_error)
+        return "{error...} can only stand in a 'failure' body";
+    for (unsigned i = 0; i < ERROR_MEMBERS; i++)
+        if (str_is(member, error_members[i]))
+            return NULL;
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, "an error has no '%.*s', only title, message and status%s", (int)member.len,
+        member.at, mistake_suggestion(arena, member, error_members, ERROR_MEMBERS));
+    return buf_as_text(&text);
+}
+
+/* "query.page", "header.User-Agent", "error.title": exactly one word behind the first. */
+static const char *parse_named(enum reference_root root, const struct str *words, unsigned count,
+    struct arena *arena, struct reference *reference)
+{
+    if (count != 2 || words[1].len == 0)
+        return "write {query.name}, {header.Name} or {error.title}";
+    reference->root = root;
+    reference->name = arena_copy(arena, words[1].at, words[1].len);
+    return NULL;
+}
+
+/* The words behind the first one as steps into JSON. */
+static const char *parse_steps(
+    const struct str *words, unsigned count, struct arena *arena, struct reference *reference)
+{
+    struct str *steps = arena_alloc(arena, count * sizeof *steps);
+    for (unsigned i = 1; i < count; i++) {
+        if (words[i].len == 0)
+            return "there is nothing between two dots";
+        steps[i - 1] = words[i];
+    }
+    reference->steps = steps;
+    reference->step_count = count - 1;
+    return NULL;
+}
+
+/* "$status" or "$headers.Name" behind a call's name */
+static const char *parse_came_with(
+    const struct str *words, unsigned count, struct arena *arena, struct reference *reference)
+{
+    if (str_is(words[1], "$status") && count == 2) {
+        reference->root = REFERENCE_CALL_STATUS;
+        return NULL;
+    }
+    if (str_is(words[1], "$headers") && count == 3 && words[2].len) {
+        reference->root = REFERENCE_CALL_HEADER;
+        reference->name = arena_copy(arena, words[2].at, words[2].len);
+        return NULL;
+    }
+    return "a call's reply came with $status and $headers.Name only";
+}
+
+static const char *parse_call(unsigned call, const struct str *words, unsigned count,
+    struct reference_scope *scope, struct arena *arena, struct reference *reference)
+{
+    scope->used |= (uint32_t)1 << call;
+    reference->root = REFERENCE_CALL;
+    reference->call = call;
+    if (count > 1 && words[1].len && *words[1].at == '$')
+        return parse_came_with(words, count, arena, reference);
+    return parse_steps(words, count, arena, reference);
+}
+
+/* Takes ":int" off the end. */
+static bool take_type(struct str *inside)
+{
+    if (inside->len < 4 || memcmp(inside->at + inside->len - 4, ":int", 4) != 0)
+        return false;
+    inside->len -= 4;
+    return true;
+}
+
+const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
+    struct reference *reference)
+{
+    struct str words[STEPS_MAX];
+    *reference = (struct reference){ .text = inside, .is_int = take_type(&inside) };
+    unsigned count = split(inside, words);
+    for (unsigned i = 0; i < scope->call_count; i++)
+        if (str_eq(words[0], scope->calls[i]))
+            return parse_call(i, words, count, scope, arena, reference);
+    if (str_is(words[0], "query"))
+        return parse_named(REFERENCE_QUERY, words, count, arena, reference);
+    if (str_is(words[0], "header"))
+        return parse_named(REFERENCE_HEADER, words, count, arena, reference);
+    if (str_is(words[0], "body")) {
+        reference->root = REFERENCE_BODY;
+        scope->uses_body = true;
+        return parse_steps(words, count, arena, reference);
+    }
+    if (str_is(words[0], "error")) {
+        const char *wrong = parse_named(REFERENCE_ERROR, words, count, arena, reference);
+        return wrong ? wrong : parse_error_member(scope, words[1], arena);
+    }
+    if (!reference_is_parameter(scope->pattern, words[0]))
+        return unknown_name(words[0], scope, arena);
+    if (count > 1)
+        return "a path parameter has no members";
+    reference->root = REFERENCE_PARAMETER;
+    reference->name = arena_copy(arena, words[0].at, words[0].len);
+    return NULL;
+}
