@@ -103,6 +103,8 @@ int reply_json(struct reply *reply, int status, struct str body)
 
 int reply_error(struct reply *reply, int status, const char *error, const char *message)
 {
+    if (reply->write_error)
+        return reply->write_error(reply, status, error, message);
     struct buf body;
     buf_init(&body, reply->request->arena);
     buf_text(&body, "{\"error\":");
@@ -199,16 +201,17 @@ int reply_finish(struct reply *reply, int status)
 
 void reply_crash(struct reply *reply)
 {
-    static const char body[] = "{\"error\":\"Internal Server Error\"}";
     struct request *request = reply->request;
+    struct str body =
+        reply->crash_body.at ? reply->crash_body : STR("{\"error\":\"Internal Server Error\"}");
     const char *id = request_id_is_sane(request->id) ? request->id : "-";
     char head[256];
     int len = snprintf(head, sizeof(head),
         "Status: 500 Internal Server Error\r\nContent-Type: application/json\r\n"
         "X-Request-ID: %s\r\nContent-Length: %zu\r\n\r\n",
-        id, sizeof(body) - 1);
+        id, body.len);
 
     reply->is_started = true;
     if (reply_send(reply, head, (size_t)len) && !request->is_head)
-        reply_send(reply, body, sizeof(body) - 1);
+        reply_send(reply, body.at, body.len);
 }

@@ -22,6 +22,13 @@ struct reply {
     bool is_broken;    /* set by reply_break: the client must see that the reply is not whole */
     bool is_bodiless;  /* HEAD, 204, 304: what is written of a body is left out */
     uint64_t sent;     /* bytes of the body that were sent */
+
+    /* How the program wants its errors; the handler sets it where reply_error's own form will not
+     * do. `write_error` fills the reply and returns the status; its texts live as long as the
+     * request. */
+    int (*write_error)(struct reply *reply, int status, const char *error, const char *message);
+    const void *errors;    /* what write_error needs; the program's own */
+    struct str crash_body; /* JSON for reply_crash; must outlive every request */
 };
 
 /* Adds a header field. CR, LF and NUL in name or value end the value there: nothing can be smuggled
@@ -31,7 +38,8 @@ void reply_field(struct reply *reply, const char *name, struct str value);
 /* A JSON body: sets Content-Type and body. Returns `status`, so that handlers end with it. */
 int reply_json(struct reply *reply, int status, struct str body);
 
-/* {"error":"..."} or, with a message, {"error":"...","message":"..."}. Returns `status`. */
+/* {"error":"..."} or, with a message, {"error":"...","message":"..."}; or what the reply's
+ * write_error makes of it. Returns `status`. */
 int reply_error(struct reply *reply, int status, const char *error, const char *message);
 
 /* 405 with Allow; `allow` as in struct route_match. */

@@ -64,10 +64,12 @@ static int answer(struct thread *thread, struct connection *connection, char **v
     connection->body_left = request->body_length;
     thread->is_open = true;
 
-    if (status)
+    if (status && !responder->refuse)
         reply_error(reply, status, reply_reason(status), why);
     else if (!make_ready(thread))
         status = reply_error(reply, 503, reply_reason(503), "The responder is out of resources");
+    else if (status)
+        status = responder->refuse(request, reply, status, why);
     else
         status = responder->handle(request, reply);
     return reply_finish(reply, status);

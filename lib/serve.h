@@ -17,6 +17,10 @@ struct responder {
      * once. */
     int (*handle)(struct request *request, struct reply *reply);
 
+    /* Answers a request that is none for `handle`, such as one with too long a body: `status` is
+     * 400 or 413, `why` a sentence for the client. Returns the status. NULL: reply_error does. */
+    int (*refuse)(struct request *request, struct reply *reply, int status, const char *why);
+
     /* What one thread keeps between requests, such as a database connection; both may be NULL.
      * thread_start returns it (NULL: it could not be had, the request is answered 503) and is
      * called before the thread's first request. */

@@ -168,6 +168,26 @@ static void errors(void **state)
     }
 }
 
+static int write_other(struct reply *other, int status, const char *error, const char *message)
+{
+    reply_field(other, "X-Errors", str_of(other->errors));
+    other->body = str_of(message ? message : error);
+    return status + 1;
+}
+
+static void errors_of_the_programs_own(void **state)
+{
+    (void)state;
+    begin("GET");
+    reply.write_error = write_other;
+    reply.errors = "mine";
+    assert_int_equal(reply_error(&reply, 418, "a", "b"), 419);
+    assert_true(str_is(reply.body, "b"));
+    assert_true(str_is(buf_as_str(&reply.fields), "X-Errors: mine\r\n"));
+    assert_int_equal(reply_method_not_allowed(&reply, 0), 406);
+    assert_true(str_is(reply.body, "Method not allowed"));
+}
+
 static void wrong_methods(void **state)
 {
     (void)state;
@@ -256,6 +276,10 @@ static void crashes(void **state)
             cases[i].id_sent, cases[i].body);
         assert_sent(expected);
     }
+    begin("GET");
+    reply.crash_body = STR("{}");
+    reply_crash(&reply);
+    assert_sent("Status: 500 Internal Server Error\r\n" JSON ID "Content-Length: 2\r\n\r\n{}");
 }
 
 static void reasons(void **state)
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test(statuses_that_are_none),
         cmocka_unit_test(fields_cannot_smuggle),
         cmocka_unit_test(errors),
+        cmocka_unit_test(errors_of_the_programs_own),
         cmocka_unit_test(wrong_methods),
         cmocka_unit_test(streams),
         cmocka_unit_test(streams_without_a_body),
