@@ -6,6 +6,7 @@
  */
 #include "compose.h"
 #include <stdlib.h>
+#include "error_body.h"
 #include "failure.h"
 #include "forward.h"
 #include "lib/body.h"
@@ -222,12 +223,12 @@ static int pass_on(struct reply *reply, const struct call *call)
 
 static int reply_failure(struct composition *self, struct reply *reply, const struct call *call)
 {
-    struct error_values error = failure_of(call, &self->config->errors);
+    struct error_values error = failure_of(call, &self->route->errors);
     struct str retry_after = call_field(call, "Retry-After");
     if (retry_after.at)
         reply_field(reply, "Retry-After", retry_after);
     if (!self->route->failure)
-        return failure_reply(reply, &error);
+        return error_reply(reply, &error);
     struct buf body;
     buf_init(&body, self->request->arena);
     struct reference_values values = self->values;

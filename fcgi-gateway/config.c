@@ -26,32 +26,12 @@ static void read_name(struct settings *settings, uint32_t node, void *target)
     ((struct config *)target)->name = text;
 }
 
-/* --- errors, limits --- */
-
-static void read_unreachable(struct settings *settings, uint32_t node, void *target)
-{
-    setting_int(settings, node, 400, 599, &((struct error_statuses *)target)->unreachable);
-}
-
-static void read_timeout_status(struct settings *settings, uint32_t node, void *target)
-{
-    setting_int(settings, node, 400, 599, &((struct error_statuses *)target)->timeout);
-}
-
-static void read_broken(struct settings *settings, uint32_t node, void *target)
-{
-    setting_int(settings, node, 400, 599, &((struct error_statuses *)target)->broken);
-}
-
 static void read_errors(struct settings *settings, uint32_t node, void *target)
 {
-    static const struct setting known[] = {
-        { "unreachable", false, read_unreachable },
-        { "timeout", false, read_timeout_status },
-        { "broken", false, read_broken },
-    };
-    setting_object(settings, node, known, COUNT(known), &((struct config *)target)->errors);
+    error_plan_read(settings, node, &((struct config *)target)->errors);
 }
+
+/* --- limits --- */
 
 static void read_body_max(struct settings *settings, uint32_t node, void *target)
 {
@@ -184,7 +164,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     *config = (struct config){
         .arena = arena,
         .name = STR("gateway"),
-        .errors = { 502, 504, 502 },
+        .errors = ERROR_PLAN_DEFAULT,
         .body_max = 1024 * 1024,
     };
     struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };

@@ -7,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/route.h"
 #include "call_plan.h"
+#include "error_plan.h"
 #include "reference.h"
 #include "template.h"
 #include "upstream.h"
@@ -28,15 +29,11 @@ struct route {
     int status;                               /* of the reply when all calls succeed */
     const struct reference *status_reference; /* where it says that instead; else NULL */
     struct field_plans fields;                /* header fields of the reply */
+    struct error_plan errors;                 /* the file's, with what the route says instead */
     bool needs_body;                          /* some reference is to the request's body */
     const struct template *reply;             /* of ROUTE_COMPOSE */
     const struct template *failure;           /* NULL: the gateway's own error body */
     uint32_t failure_needs;                   /* a bit for every call that `failure` shows */
-};
-
-/* Statuses for what goes wrong with a call. */
-struct error_statuses {
-    int unreachable, timeout, broken;
 };
 
 struct config {
@@ -44,7 +41,7 @@ struct config {
     struct str name;     /* what the gateway calls itself */
     struct upstream *upstreams;
     unsigned upstream_count;
-    struct error_statuses errors;
+    struct error_plan errors;
     int64_t body_max; /* bytes of a request's body */
     struct router *router;
     struct route *routes;

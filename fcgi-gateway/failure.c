@@ -6,8 +6,6 @@
 #include "failure.h"
 #include "lib/buf.h"
 
-#define CLIENT_GONE_STATUS 499 /* in the log only: nobody is there to read it */
-
 /* "5 seconds", "1 second", "1.5 seconds", "120 milliseconds" */
 static const char *duration_text(struct arena *arena, int duration_ms)
 {
@@ -29,32 +27,30 @@ static struct str join(struct arena *arena, struct str a, const char *b)
     return buf_as_str(&text);
 }
 
-struct error_values failure_of(const struct call *call, const struct error_statuses *statuses)
+static struct error_values values_of(const struct call *call, const struct error_plan *plan,
+    enum error_cause cause, const char *what, struct str message)
 {
-    struct str title = call->upstream->title;
-    switch (call->outcome) {
-    case CALL_UNREACHABLE:
-        return (struct error_values){ join(call->arena, title, " unavailable"), str_of(call->cause),
-            statuses->unreachable };
-    case CALL_TIMEOUT:
-        return (struct error_values){ join(call->arena, title, " timeout"),
-            join(call->arena, STR("Service did not respond in "),
-                duration_text(call->arena, call->timeout_ms)),
-            statuses->timeout };
-    case CALL_GONE:
-        return (struct error_values){ join(call->arena, title, " not asked"), str_of(call->cause),
-            CLIENT_GONE_STATUS };
-    default:
-        return (struct error_values){ join(call->arena, title, " error"), str_of(call->cause),
-            statuses->broken };
-    }
+    return (struct error_values){ join(call->arena, call->upstream->title, what), message,
+        plan->statuses[cause], error_cause_name(cause) };
 }
 
-int failure_reply(struct reply *reply, const struct error_values *error)
+struct error_values failure_of(const struct call *call, const struct error_plan *plan)
 {
-    struct arena *arena = reply->request->arena;
-    return reply_error(reply, error->status, arena_copy(arena, error->title.at, error->title.len),
-        arena_copy(arena, error->message.at, error->message.len));
+    struct str why = str_of(call->cause);
+    switch (call->outcome) {
+    case CALL_UNREACHABLE:
+        return values_of(call, plan, ERROR_UNREACHABLE, " unavailable", why);
+    case CALL_TIMEOUT:
+        return values_of(call, plan, ERROR_TIMEOUT, " timeout",
+            join(call->arena, STR("Service did not respond in "),
+                duration_text(call->arena, call->timeout_ms)));
+    case CALL_REFUSED:
+        return values_of(call, plan, ERROR_REFUSED, " not asked", why);
+    case CALL_GONE:
+        return values_of(call, plan, ERROR_GONE, " not asked", why);
+    default:
+        return values_of(call, plan, ERROR_BROKEN, " error", why);
+    }
 }
 
 void failure_log_call(struct request *request, struct str name, const struct call *call)
@@ -65,6 +61,7 @@ void failure_log_call(struct request *request, struct str name, const struct cal
         [CALL_TIMEOUT] = "(timeout)",
         [CALL_BROKEN] = "(broken)",
         [CALL_GONE] = "(given up)",
+        [CALL_REFUSED] = "(refused)",
         [CALL_UNMADE] = "(not made)",
     };
     buf_printf(&request->log, "%s%.*s=%.1fms%s", request->log.len ? " " : "", (int)name.len,

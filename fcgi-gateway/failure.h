@@ -3,15 +3,12 @@
 #define GATEWAY_FAILURE_H
 
 #include "config.h"
-#include "lib/reply.h"
+#include "lib/request.h"
 
 /* What a call that ended with anything but a usable reply means to the client: "Users service
  * unavailable", "Users service timeout" or "Users service error", with the status that the
  * configuration gives it. Texts are in the call's arena. */
-struct error_values failure_of(const struct call *call, const struct error_statuses *statuses);
-
-/* {"error":title,"message":message} */
-int failure_reply(struct reply *reply, const struct error_values *error);
+struct error_values failure_of(const struct call *call, const struct error_plan *plan);
 
 /* Writes what became of a call to the request's log line: " users=1.2ms", "
  * users=5000.3ms(timeout)". */

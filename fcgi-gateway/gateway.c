@@ -6,6 +6,7 @@
 #include "gateway.h"
 #include "compose.h"
 #include "config.h"
+#include "error_body.h"
 #include "health.h"
 #include "pass.h"
 
@@ -24,11 +25,22 @@ static int answer(struct request *request, struct reply *reply, const struct con
     return reply_error(reply, 500, "Internal error", NULL);
 }
 
+/* Finds the route, and with it how errors are told from here on. */
+static enum route_result find_route(struct request *request, struct reply *reply,
+    const struct config *config, struct route_match *match)
+{
+    enum route_result result =
+        router_find(config->router, request->method, request->path, request->arena, match);
+    const struct route *route = result == ROUTE_FOUND ? match->target : NULL;
+    error_body_use(reply, route ? &route->errors : &config->errors);
+    return result;
+}
+
 int gateway_handle(struct request *request, struct reply *reply)
 {
     const struct config *config = request->context;
     struct route_match match;
-    switch (router_find(config->router, request->method, request->path, request->arena, &match)) {
+    switch (find_route(request, reply, config, &match)) {
     case ROUTE_FOUND:
         return answer(request, reply, config, &match);
     case ROUTE_NO_METHOD:
@@ -39,4 +51,11 @@ int gateway_handle(struct request *request, struct reply *reply)
         break;
     }
     return reply_error(reply, 404, "Not found", "No route has this path");
+}
+
+int gateway_refuse(struct request *request, struct reply *reply, int status, const char *why)
+{
+    struct route_match match;
+    find_route(request, reply, request->context, &match);
+    return reply_error(reply, status, reply_reason(status), why);
 }

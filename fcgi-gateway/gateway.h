@@ -9,4 +9,7 @@
  * Returns the status. */
 int gateway_handle(struct request *request, struct reply *reply);
 
+/* Answers one that lib/serve will not hand to a handler (struct responder's refuse). */
+int gateway_refuse(struct request *request, struct reply *reply, int status, const char *why);
+
 #endif

@@ -40,6 +40,7 @@ static int run(struct config *config)
     struct responder responder = {
         .name = "fcgi-gateway",
         .handle = gateway_handle,
+        .refuse = gateway_refuse,
         .thread_start = thread_start,
         .thread_stop = thread_stop,
         .context = config,

@@ -4,6 +4,7 @@
  * bodies.
  */
 #include "pass.h"
+#include "error_body.h"
 #include "failure.h"
 #include "forward.h"
 
@@ -40,13 +41,13 @@ static bool has_body(const struct request *request)
            strcmp(request->method, "PUT") == 0 || strcmp(request->method, "PATCH") == 0;
 }
 
-static int finish(struct reply *reply, const struct call *call, const struct config *config)
+static int finish(struct reply *reply, const struct call *call, const struct route *route)
 {
     if (call->outcome == CALL_OK)
         return call->status;
-    struct error_values error = failure_of(call, &config->errors);
+    struct error_values error = failure_of(call, &route->errors);
     if (!reply->is_started)
-        return failure_reply(reply, &error);
+        return error_reply(reply, &error);
     reply_break(reply);
     return call->status;
 }
@@ -71,5 +72,5 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
     caller_start(request->thread, &call);
     caller_next(request->thread);
     failure_log_call(request, route->upstream->name, &call);
-    return finish(reply, &call, config);
+    return finish(reply, &call, route);
 }

@@ -117,6 +117,11 @@ static void read_timeout(struct settings *settings, uint32_t node, struct plan *
     setting_duration(settings, node, &plan->route->timeout_ms);
 }
 
+static void read_errors(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    error_plan_read(settings, node, &plan->route->errors);
+}
+
 /* --- kinds of routes --- */
 
 enum { OF_PASS = 1u << ROUTE_PASS, OF_COMPOSE = 1u << ROUTE_COMPOSE, OF_ALL = ~0u };
@@ -135,6 +140,7 @@ static const struct key {
     { "failure", OF_COMPOSE, read_failure },
     { "headers", OF_COMPOSE, read_headers },
     { "timeout", OF_ALL, read_timeout },
+    { "errors", OF_ALL, read_errors },
 };
 
 /* Keys that say of which kind a route is. Of two the first is believed. */
@@ -207,6 +213,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
                 "'%s' means something else in references: name the path parameter otherwise",
                 reserved[i]);
     route->status = 200;
+    route->errors = config->errors;
     switch (settings->json.nodes[node].type) {
     case JSON_STRING:
         read_short_form(settings, node, &plan);

@@ -68,6 +68,8 @@ static struct value find_error(
         return text_value(error->title);
     if (strcmp(name, "message") == 0)
         return text_value(error->message);
+    if (strcmp(name, "cause") == 0)
+        return text_value(str_of(error->cause));
     struct buf number;
     buf_init(&number, arena);
     buf_int(&number, error->status);

@@ -23,9 +23,10 @@ struct reference_scope {
     struct str pattern; /* the route's "METHOD /path/{parameter}" */
     struct str calls[CALLS_MAX];
     unsigned call_count;
-    bool has_error; /* in a failure body: {error.title}, {error.message}, {error.status} */
-    uint32_t used;  /* out: a bit for every call that was referred to */
-    bool uses_body; /* out: {body...} was referred to */
+    bool has_error;      /* in an error's body: {error.title} and the others */
+    bool has_only_error; /* nothing else may be referred to */
+    uint32_t used;       /* out: a bit for every call that was referred to */
+    bool uses_body;      /* out: {body...} was referred to */
 };
 
 enum reference_root {
@@ -56,10 +57,11 @@ struct call_reply {
     const struct call *call; /* status and header fields; NULL before it has ended well */
 };
 
-/* Why a route failed: what {error.*} gives. */
+/* What went wrong: what {error.*} gives. */
 struct error_values {
-    struct str title, message;
+    struct str title, message; /* the message at NULL where there is none */
     int status;
+    const char *cause; /* "unreachable": error_plan.h */
 };
 
 /* What references refer to while one request is answered. */

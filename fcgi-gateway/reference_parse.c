@@ -8,7 +8,7 @@
 
 #define STEPS_MAX 32 /* nobody writes deeper; bounds what is split */
 
-static const char *const error_members[] = { "title", "message", "status" };
+static const char *const error_members[] = { "title", "message", "status", "cause" };
 #define ERROR_MEMBERS (sizeof error_members / sizeof *error_members)
 
 /* The next parameter name of a pattern at or after *at: "{name}", "{name:int}", "{name*}". */
@@ -69,14 +69,14 @@ static const char *parse_error_member(
     const struct reference_scope *scope, struct str member, struct arena *arena)
 {
     if (!scope->has_error)
-        return "{error...} can only stand in a 'failure' body";
+        return "{error...} can only stand in 'failure' and 'errors.body'";
     for (unsigned i = 0; i < ERROR_MEMBERS; i++)
         if (str_is(member, error_members[i]))
             return NULL;
     struct buf text;
     buf_init(&text, arena);
-    buf_printf(&text, "an error has no '%.*s', only title, message and status%s", (int)member.len,
-        member.at, mistake_suggestion(arena, member, error_members, ERROR_MEMBERS));
+    buf_printf(&text, "an error has no '%.*s'%s", (int)member.len, member.at,
+        mistake_suggestion(arena, member, error_members, ERROR_MEMBERS));
     return buf_as_text(&text);
 }
 
@@ -148,6 +148,8 @@ const char *reference_parse(struct str inside, struct reference_scope *scope, st
     struct str words[STEPS_MAX];
     *reference = (struct reference){ .text = inside, .is_int = take_type(&inside) };
     unsigned count = split(inside, words);
+    if (scope->has_only_error && !str_is(words[0], "error"))
+        return "only {error.title}, .message, .status and .cause can stand here";
     for (unsigned i = 0; i < scope->call_count; i++)
         if (str_eq(words[0], scope->calls[i]))
             return parse_call(i, words, count, scope, arena, reference);

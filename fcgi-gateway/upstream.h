@@ -30,9 +30,10 @@ enum call_outcome {
     CALL_OK,          /* a whole reply, whatever its status */
     CALL_UNREACHABLE, /* no connection, or it broke before a reply began */
     CALL_TIMEOUT,
-    CALL_BROKEN, /* what came is no HTTP reply, or breaks off */
-    CALL_GONE,   /* the client went away, the call was given up */
-    CALL_UNMADE, /* the request lacks what the call needs: 400 */
+    CALL_BROKEN,  /* what came is no HTTP reply, or breaks off */
+    CALL_GONE,    /* the client went away, the call was given up */
+    CALL_REFUSED, /* not made: the gateway protects the service */
+    CALL_UNMADE,  /* the request lacks what the call needs: 400 */
 };
 
 struct call_field {

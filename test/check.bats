@@ -118,8 +118,8 @@ check() {
     '9:99: a call is "upstream GET /path"' \
     "10:23: {usr.name}: 'usr' is no call and no path parameter of this route (did you mean 'user'?)" \
     "10:43: '{' without '}' (write {{ for a brace)" \
-    "10:58: {error.title}: {error...} can only stand in a 'failure' body" \
-    "11:25: {error.titel}: an error has no 'titel', only title, message and status (did you mean 'title'?)"
+    "10:58: {error.title}: {error...} can only stand in 'failure' and 'errors.body'" \
+    "11:25: {error.titel}: an error has no 'titel' (did you mean 'title'?)"
 }
 
 @test "an unknown key that is like no other is told what is known there" {

@@ -56,6 +56,15 @@ static const struct check checks[] = {
         "3:1: 'x' stands here twice (first in line 2)\n" },
     { START "\"errors\":{\"timeout\":99},\"routes\":{}}",
         "2:21: 99 is no whole number from 400 to 599\n" },
+    { "{\"errors\":{\"refused\":429,\"gone\":499,\"body\":{\"success\":false,"
+      "\"e\":\"{error.title} {error.status}\",\"c\":\"{error.cause}\"}},\"routes\":{}}",
+        "" },
+    { START "\"errors\":{\"timout\":504,\"gone\":200,\"body\":[\"{query.a}\",\n\"{error.x}\"]},"
+            "\"routes\":{}}",
+        "2:11: unknown key 'timout' (did you mean 'timeout'?)\n"
+        "2:31: 200 is no whole number from 400 to 599\n"
+        "2:43: {query.a}: only {error.title}, .message, .status and .cause can stand here\n"
+        "3:1: {error.x}: an error has no 'x' (known here: title, message, status, cause)\n" },
     { START "\"limits\":{\"body\":\"1 MB\"},\"routes\":{}}",
         "2:18: '1 MB' is no size (write \"512B\", \"64KiB\", \"10MiB\", \"1GiB\")\n" },
     { ROUTES "\"GET /\":\"user\"}}",
@@ -121,10 +130,9 @@ static const struct check checks[] = {
     { ROUTES "\"GET /{id}\":{\"reply\":\"{id.x}\"}}}",
         "2:32: {id.x}: a path parameter has no members\n" },
     { ROUTES "\"GET /\":{\"reply\":\"{error.title}\"}}}",
-        "2:28: {error.title}: {error...} can only stand in a 'failure' body\n" },
+        "2:28: {error.title}: {error...} can only stand in 'failure' and 'errors.body'\n" },
     { ROUTES "\"GET /\":{\"reply\":1,\"failure\":\"{error.titel}\"}}}",
-        "2:40: {error.titel}: an error has no 'titel', only title, message and status (did you "
-        "mean 'title'?)\n" },
+        "2:40: {error.titel}: an error has no 'titel' (did you mean 'title'?)\n" },
     { ROUTES "\"GET /\":{\"reply\":\"a {\"}}}", "2:28: '{' without '}' (write {{ for a brace)\n" },
     { ROUTES "\"GET /\":{\"reply\":\"${CONFIG_TEST_UNSET}\"}}}",
         "2:28: the environment has no variable 'CONFIG_TEST_UNSET' (give a default: "
@@ -223,8 +231,8 @@ static void values_arrive(void **state)
     assert_string_equal(upstream->health_path, "/h");
     assert_true(str_is(upstream->health_name, "n"));
     assert_true(str_is(upstream->title, "T"));
-    assert_int_equal(config->errors.unreachable, 503);
-    assert_int_equal(config->errors.timeout, 504);
+    assert_int_equal(config->errors.statuses[ERROR_UNREACHABLE], 503);
+    assert_int_equal(config->errors.statuses[ERROR_TIMEOUT], 504);
     assert_int_equal(config->body_max, 2048);
     arena_clear(&arena);
 }
