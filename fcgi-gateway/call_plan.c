@@ -1,7 +1,6 @@
 /* call_plan: one call of a composed route, as the file says it: short as a string, or as an object.
  */
 #include "call_plan.h"
-#include <ctype.h>
 #include "config.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -25,7 +24,9 @@ const struct upstream *call_plan_upstream(
         known[i] = arena_copy(settings->arena, one.at, one.len);
     }
     setting_mistake(settings, node, "there is no upstream '%.*s'%s", (int)name.len, name.at,
-        mistake_suggestion(settings->arena, name, known, config->upstream_count));
+        config->upstream_count
+            ? mistake_suggestion(settings->arena, name, known, config->upstream_count)
+            : " (the file has no 'upstreams')");
     return NULL;
 }
 
@@ -50,20 +51,6 @@ static const char *find_method(struct str word)
     return NULL;
 }
 
-/* What may not stand in a path or query as it is (RFC 3986 section 3.3), outside of references. */
-static bool is_target(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c <= ' ' || c >= 0x7f || strchr("\"#<>\\^`|", c))
-            return false;
-        if (c == '%' && (i + 2 >= text.len || !isxdigit((unsigned char)text.at[i + 1]) ||
-                            !isxdigit((unsigned char)text.at[i + 2])))
-            return false;
-    }
-    return true;
-}
-
 /* "users GET /users/{id}" */
 static void read_line(struct settings *settings, uint32_t node, void *target)
 {
@@ -74,14 +61,13 @@ static void read_line(struct settings *settings, uint32_t node, void *target)
         return;
     struct str upstream = next_word(&text), method = next_word(&text), path = next_word(&text);
     struct str more = next_word(&text);
-    if (path.len == 0 || *path.at != '/' || more.len) {
+    call->method = find_method(method);
+    bool is_turned = !call->method && find_method(upstream); /* "GET users /path" */
+    if (path.len == 0 || *path.at != '/' || more.len || is_turned) {
         setting_mistake(settings, node, "a call is \"upstream GET /path\"");
         return;
     }
-    if (!is_target(path))
-        setting_mistake(settings, node,
-            "a path has no control or non-ASCII characters and none of \"#<>\\^`| but as %%XX");
-    call->method = find_method(method);
+    setting_target(settings, node, path);
     if (!call->method)
         setting_mistake(settings, node,
             "a call's method is GET, POST, PUT, PATCH or DELETE, not '%.*s'", (int)method.len,

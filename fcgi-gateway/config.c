@@ -22,7 +22,9 @@ static void read_name(struct settings *settings, uint32_t node, void *target)
     if (!setting_text(settings, node, &text))
         return;
     if (!field_plan_is_token(text))
-        setting_mistake(settings, node, "the gateway's name is letters, digits, '-', '.' and '_'");
+        setting_mistake(settings, node,
+            "the gateway's name is letters, digits, '-', '.' and '_', "
+            "without a space");
     ((struct config *)target)->name = text;
 }
 
@@ -95,14 +97,13 @@ static void warn_of_unused(struct settings *settings, const struct config *confi
     uint32_t node = json_member(&settings->json, 0, STR("upstreams"));
     for (unsigned i = 0; i < config->upstream_count; i++) {
         const struct upstream *upstream = &config->upstreams[i];
-        uint32_t name = i ? settings->json.nodes[node].next : node + 1;
         bool is_used = false;
         for (unsigned j = 0; j < config->route_count && !is_used; j++)
             is_used = route_uses(&config->routes[j], upstream);
+        uint32_t value = json_member(&settings->json, node, upstream->name);
         if (!is_used)
-            mistake_warn(settings->mistakes, settings->json.nodes[name].start,
+            mistake_warn(settings->mistakes, settings->json.nodes[value - 1].start,
                 "no route uses the upstream '%.*s'", (int)upstream->name.len, upstream->name.at);
-        node = name + 1;
     }
 }
 

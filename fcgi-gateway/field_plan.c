@@ -42,6 +42,11 @@ static void read_field(struct settings *settings, uint32_t name, uint32_t value,
             (int)plan->name.len, plan->name.at);
     if (!setting_template_text(settings, value, &text))
         return;
+    for (size_t i = 0; i < text.len; i++)
+        if (iscntrl((unsigned char)text.at[i]) && text.at[i] != '\t') {
+            setting_mistake(settings, value, "a header field's value has no control characters");
+            return;
+        }
     plan->name.at = arena_copy(settings->arena, plan->name.at, plan->name.len);
     plan->value = template_text_new(settings, value, text, reading->scope);
     reading->plans->count++;

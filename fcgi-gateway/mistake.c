@@ -75,23 +75,29 @@ static unsigned smallest(unsigned a, unsigned b, unsigned c)
     return least < c ? least : c;
 }
 
-/* How many letters must be changed, added or removed to make one word of the other. */
+static bool is_swapped(struct str a, unsigned i, struct str b, unsigned j)
+{
+    return i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
+}
+
+/* How many letters must be changed, added, removed or swapped with their neighbour to make one word
+ * of the other. */
 static unsigned edit_distance(struct str a, struct str b)
 {
-    unsigned row[WORD_MAX + 1];
+    unsigned rows[3][WORD_MAX + 1]; /* of the last three letters of `a` */
     for (unsigned j = 0; j <= b.len; j++)
-        row[j] = j;
+        rows[0][j] = j;
     for (unsigned i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
+        unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3];
         row[0] = i;
         for (unsigned j = 1; j <= b.len; j++) {
-            unsigned above = row[j];
-            unsigned change = diagonal + (a.at[i - 1] != b.at[j - 1]);
-            row[j] = smallest(change, above + 1, row[j - 1] + 1);
-            diagonal = above;
+            unsigned change = above[j - 1] + (a.at[i - 1] != b.at[j - 1]);
+            row[j] = smallest(change, above[j] + 1, row[j - 1] + 1);
+            if (is_swapped(a, i, b, j) && rows[(i + 1) % 3][j - 2] + 1 < row[j])
+                row[j] = rows[(i + 1) % 3][j - 2] + 1;
         }
     }
-    return row[b.len];
+    return rows[a.len % 3][b.len];
 }
 
 static struct str cut(struct str word)

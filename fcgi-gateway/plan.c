@@ -32,12 +32,15 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
     }
     for (unsigned i = 0; i < COUNT(reserved); i++)
         if (str_is(text, reserved[i]))
-            setting_mistake(settings, name, "'%s' means something else in references", reserved[i]);
+            setting_mistake(settings, name,
+                "'%s' means something else in references: name the call otherwise", reserved[i]);
     if (reference_is_parameter(route->line, text))
         setting_mistake(settings, name, "'%.*s' is a path parameter of this route already",
             (int)text.len, text.at);
-    if (text.len == 0 || memchr(text.at, '.', text.len) || memchr(text.at, '}', text.len))
-        setting_mistake(settings, name, "a call's name is a word without '.' and '}'");
+    if (text.len == 0 ||
+        strcspn(arena_copy(settings->arena, text.at, text.len), " .:{}") < text.len)
+        setting_mistake(
+            settings, name, "a call's name is one word without ' ', '.', ':', '{', '}'");
     plan->call_nodes[route->call_count] = value;
     plan->scope.calls[plan->scope.call_count++] = text;
     route->calls[route->call_count++].name = text;

@@ -51,7 +51,7 @@ static const char *unknown_name(
 {
     const char *known[CALLS_MAX + ROUTE_PARAMETERS_MAX + 4] = { "query", "header", "body",
         "error" };
-    unsigned count = 4;
+    unsigned count = scope->has_error ? 4 : 3;
     for (unsigned i = 0; i < scope->call_count; i++)
         known[count++] = arena_copy(arena, scope->calls[i].at, scope->calls[i].len);
     struct str name;

@@ -4,11 +4,14 @@
  * nobody has to know whether a bare 5 is seconds. Knows nothing of upstreams and routes.
  */
 #include "setting.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include "lib/buf.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000)
+
+#define VARIABLE_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 #define MEMBERS_MAX 32 /* keys that one kind of object knows */
 
@@ -101,6 +104,12 @@ static void add_value(struct buf *out, struct str value, bool doubled)
     }
 }
 
+static bool is_variable_name(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 0 && !isdigit((unsigned char)*name) && strspn(name, VARIABLE_CHARS) == len;
+}
+
 /* Replaces one "${NAME:-default}", whose inside is `inside`. */
 static bool add_variable(
     struct settings *settings, uint32_t node, struct buf *out, struct str inside, bool doubled)
@@ -116,6 +125,11 @@ static bool add_variable(
     if (mark) {
         buf_add(out, mark + 2, inside.len - name_len - 2);
         return true;
+    }
+    if (!is_variable_name(name)) {
+        setting_mistake(settings, node,
+            "a variable's name is letters, digits and '_' (write ${NAME} or ${NAME:-default})");
+        return false;
     }
     setting_mistake(settings, node,
         "the environment has no variable '%s' (give a default: ${%s:-value})", name, name);
@@ -141,7 +155,7 @@ static bool expand(struct settings *settings, uint32_t node, struct str *text, b
         }
         const char *end = memchr(raw.at + i, '}', raw.len - i);
         if (!end) {
-            setting_mistake(settings, node, "'${' without '}'");
+            setting_mistake(settings, node, "'${' without '}' (write ${NAME} or ${NAME:-default})");
             return false;
         }
         struct str inside = { raw.at + i + 2, (size_t)(end - raw.at) - i - 2 };
@@ -176,6 +190,18 @@ static int64_t measure(const char *text, const struct unit *units, unsigned unit
     return -1;
 }
 
+/* A bare number, where a text with a unit belongs: a mistake. */
+static bool lacks_unit(
+    struct settings *settings, uint32_t node, const char *what, const char *unit, const char *other)
+{
+    if (settings->json.nodes[node].type != JSON_NUMBER)
+        return false;
+    struct str raw = json_raw(&settings->json, node);
+    setting_mistake(settings, node, "a %s has a unit: \"%.*s%s\" or \"%.*s%s\"", what, (int)raw.len,
+        raw.at, unit, (int)raw.len, raw.at, other);
+    return true;
+}
+
 bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms)
 {
     static const struct unit units[] = {
@@ -185,13 +211,7 @@ bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms
         { "h", 60 * 60 * 1000 },
     };
     struct str text;
-    if (settings->json.nodes[node].type == JSON_NUMBER) {
-        struct str raw = json_raw(&settings->json, node);
-        setting_mistake(settings, node, "a duration has a unit: \"%.*ss\" or \"%.*sms\"",
-            (int)raw.len, raw.at, (int)raw.len, raw.at);
-        return false;
-    }
-    if (!setting_text(settings, node, &text))
+    if (lacks_unit(settings, node, "duration", "s", "ms") || !setting_text(settings, node, &text))
         return false;
     const char *written = arena_copy(settings->arena, text.at, text.len);
     int64_t duration = measure(written, units, sizeof units / sizeof *units);
@@ -213,7 +233,7 @@ bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes)
         { "GiB", 1024 * 1024 * 1024 },
     };
     struct str text;
-    if (!setting_text(settings, node, &text))
+    if (lacks_unit(settings, node, "size", "B", "KiB") || !setting_text(settings, node, &text))
         return false;
     const char *written = arena_copy(settings->arena, text.at, text.len);
     int64_t size = measure(written, units, sizeof units / sizeof *units);
@@ -240,4 +260,27 @@ bool setting_int(struct settings *settings, uint32_t node, int least, int most, 
     }
     *number = (int)value;
     return true;
+}
+
+/* What may not stand in a path or query as it is (RFC 3986 section 3.3). */
+static bool is_target(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c <= ' ' || c >= 0x7f || strchr("\"#<>\\^`|", c))
+            return false;
+        if (c == '%' && (i + 2 >= text.len || !isxdigit((unsigned char)text.at[i + 1]) ||
+                            !isxdigit((unsigned char)text.at[i + 2])))
+            return false;
+    }
+    return true;
+}
+
+bool setting_target(struct settings *settings, uint32_t node, struct str text)
+{
+    if (is_target(text))
+        return true;
+    setting_mistake(settings, node,
+        "a path has no control or non-ASCII characters and none of \"#<>\\^`| but as %%XX");
+    return false;
 }

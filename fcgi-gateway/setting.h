@@ -58,6 +58,10 @@ bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes);
 /* A whole number from `least` to `most`. */
 bool setting_int(struct settings *settings, uint32_t node, int least, int most, int *number);
 
+/* May the text stand in a URI as path and query (RFC 3986 section 3.3), outside of references? If
+ * not, a mistake is noted at `node`. */
+bool setting_target(struct settings *settings, uint32_t node, struct str text);
+
 /* Notes a mistake at the start of a node. */
 #define setting_mistake(settings, node, ...)                                                       \
     mistake_add((settings)->mistakes, (settings)->json.nodes[node].start, __VA_ARGS__)

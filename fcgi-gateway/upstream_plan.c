@@ -16,8 +16,9 @@ static bool has_wrong_port(const char *host, size_t len)
     const char *colon = memrchr(host, ':', len);
     if (!colon || memchr(colon, ']', len - (size_t)(colon - host)))
         return false;
-    int port = atoi(colon + 1);
-    return port < 1 || port > 65535;
+    char *end;
+    long port = strtol(colon + 1, &end, 10);
+    return end != host + len || port < 1 || port > 65535;
 }
 
 /* "http://host:port" or "unix:path". */
@@ -75,6 +76,8 @@ static void read_health_path(struct settings *settings, uint32_t node, void *tar
         return;
     if (text.len == 0 || *text.at != '/')
         setting_mistake(settings, node, "a path starts with '/'");
+    else
+        setting_target(settings, node, text);
     ((struct upstream *)target)->health_path = arena_copy(settings->arena, text.at, text.len);
 }
 
@@ -120,8 +123,17 @@ static void read_upstream(struct settings *settings, uint32_t name, uint32_t val
     if (text.len == 0 ||
         strcspn(arena_copy(settings->arena, text.at, text.len), " :/{}") < text.len)
         setting_mistake(
-            settings, name, "an upstream's name is one word without ' ', ':', '/', '{'");
+            settings, name, "an upstream's name is one word without ' ', ':', '/', '{', '}'");
     setting_object(settings, value, known, COUNT(known), upstream);
+}
+
+/* Where the upstream's name in the health reply is said: there, or by its own name. */
+static uint32_t health_name_node(struct settings *settings, uint32_t upstreams, struct str upstream)
+{
+    uint32_t value = json_member(&settings->json, upstreams, upstream);
+    uint32_t health = json_member(&settings->json, value, STR("health"));
+    uint32_t name = json_member(&settings->json, health, STR("name"));
+    return name == JSON_NONE ? value - 1 : name;
 }
 
 /* They are members of one object: `gateway` and `overall_status` are there already. */
@@ -133,7 +145,9 @@ static void check_health_names(struct settings *settings, uint32_t node, struct 
         for (unsigned j = 0; j < i; j++)
             is_taken |= str_eq(name, config->upstreams[j].health_name);
         if (is_taken)
-            setting_mistake(settings, node, "two members of the health reply have the name '%.*s'",
+            setting_mistake(settings, health_name_node(settings, node, config->upstreams[i].name),
+                "two members of the health reply have the name '%.*s' (give one a 'name' in its "
+                "'health')",
                 (int)name.len, name.at);
     }
 }

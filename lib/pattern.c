@@ -111,6 +111,12 @@ static const char *read_parameter(
 static const char *read_fixed(struct pattern_segment *segment, struct str text, struct arena *arena)
 {
     segment->kind = SEGMENT_FIXED;
+    if (text.at[0] == ':') {
+        return "a parameter is written {name} (a ':' itself is written %3A)";
+    }
+    if (str_is(text, "*")) {
+        return "the rest of a path is written {name*} (a '*' itself is written %2A)";
+    }
     if (!uri_decode(text, arena, &segment->text)) {
         return "broken percent-encoding or UTF-8 in the path (a '%' itself is written %25)";
     }

@@ -174,7 +174,7 @@ check() {
   printf '{\n"routes": {\n"GET /": "nobody"\n}}' >"$FILE"
   run -1 "$GATEWAY" --check "$FILE"
   local said=$output
-  [[ $said == "$FILE:3:10: there is no upstream 'nobody'" ]]
+  [[ $said == "$FILE:3:10: there is no upstream 'nobody' (the file has no 'upstreams')" ]]
   run -1 "$GATEWAY" "$FILE"
   [[ $output == "$said" ]]
   GATEWAY_CONFIG=$FILE run -1 "$GATEWAY"

@@ -38,11 +38,11 @@ static const struct check checks[] = {
     { "{\"upstreams\":{\"u\":{\"servers\":[\"unix:\"]}},\"routes\":{}}",
         "1:31: 'unix:' is no server (write \"http://host:port\" or \"unix:path\")\n" },
     { "{\"upstreams\":{\"a b\":{\"servers\":[\"unix:x\"]}},\"routes\":{}}",
-        "1:15: an upstream's name is one word without ' ', ':', '/', '{'\n" },
+        "1:15: an upstream's name is one word without ' ', ':', '/', '{', '}'\n" },
     { "{\"upstreams\":{\"u\":{\"servers\":[\"unix:x\"],\"timeout\":5}},\"routes\":{}}",
         "1:51: a duration has a unit: \"5s\" or \"5ms\"\n" },
     { "{\"name\":\"a b\",\"routes\":{}}",
-        "1:9: the gateway's name is letters, digits, '-', '.' and '_'\n" },
+        "1:9: the gateway's name is letters, digits, '-', '.' and '_', without a space\n" },
     { "{\"upstreams\":{\"u\":{\"servers\":[\"http://h:99999\"]}},\"routes\":{}}",
         "1:31: 'http://h:99999': a port is a number from 1 to 65535\n" },
     { "{\"upstreams\":{\"u\":{\"servers\":[\"http://[::1]:80\"]}},\"routes\":{}}",
@@ -50,7 +50,8 @@ static const struct check checks[] = {
     { "{\"upstreams\":{\"u\":{\"servers\":[\"http://[::1]\"]}},\"routes\":{}}",
         "1:15: warning: no route uses the upstream 'u'\n" },
     { "{\"upstreams\":{\"gateway\":{\"servers\":[\"unix:x\"]}},\"routes\":{}}",
-        "1:14: two members of the health reply have the name 'gateway'\n" },
+        "1:15: two members of the health reply have the name 'gateway' (give one a 'name' in its "
+        "'health')\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET /%zz\"},\"reply\":{\"x\":1,\n\"x\":2}}}}",
         "2:33: a path has no control or non-ASCII characters and none of \"#<>\\^`| but as %XX\n"
         "3:1: 'x' stands here twice (first in line 2)\n" },
@@ -118,7 +119,7 @@ static const struct check checks[] = {
     { ROUTES "\"GET /{id}\":{\"calls\":{\"id\":\"users GET /\"},\"reply\":1}}}",
         "2:33: 'id' is a path parameter of this route already\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"query\":\"users GET /\"},\"reply\":1}}}",
-        "2:29: 'query' means something else in references\n" },
+        "2:29: 'query' means something else in references: name the call otherwise\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET /{a.x}\"},\"reply\":1}}}",
         "2:33: call 'a' waits for its own reply, directly or through other calls\n" },
     { ROUTES "\"GET /\":{\"calls\":{\"a\":\"users GET /{b.x}\",\n\"b\":\"users GET /{a.x}\"},"
