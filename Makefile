@@ -7,7 +7,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -pthread -fno-omit-frame-
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
              -Wformat=2 -Wvla $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
-LIBS     = -lfcgi -lcurl -lsqlite3
+LIBS     = -lfcgi -lcurl -lsqlite3 -ljq
 
 PROGRAMS = fcgi-gateway fcgi-users fcgi-orders
 ARCHIVES = $(foreach p,$(PROGRAMS),$(BUILD)/$p.a) $(BUILD)/lib.a
