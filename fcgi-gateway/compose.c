@@ -10,6 +10,7 @@
 #include "failure.h"
 #include "forward.h"
 #include "lib/body.h"
+#include "lib/log.h"
 
 struct composition {
     struct request *request;
@@ -221,21 +222,27 @@ static int pass_on(struct reply *reply, const struct call *call)
     return call->status;
 }
 
+static int tell_failure(
+    struct composition *self, struct reply *reply, const struct error_values *error)
+{
+    if (!self->route->failure)
+        return error_reply(reply, error);
+    struct buf body;
+    buf_init(&body, self->request->arena);
+    struct reference_values values = self->values;
+    values.error = error;
+    if (!template_write(self->route->failure, &values, &body))
+        buf_text(&body, "{}");
+    return reply_json(reply, error->status, buf_as_str(&body));
+}
+
 static int reply_failure(struct composition *self, struct reply *reply, const struct call *call)
 {
     struct error_values error = failure_of(call, &self->route->errors);
     struct str retry_after = call_field(call, "Retry-After");
     if (retry_after.at)
         reply_field(reply, "Retry-After", retry_after);
-    if (!self->route->failure)
-        return error_reply(reply, &error);
-    struct buf body;
-    buf_init(&body, self->request->arena);
-    struct reference_values values = self->values;
-    values.error = &error;
-    if (!template_write(self->route->failure, &values, &body))
-        buf_text(&body, "{}");
-    return reply_json(reply, error.status, buf_as_str(&body));
+    return tell_failure(self, reply, &error);
 }
 
 /* What the file says, or what the call answered that it refers to. */
@@ -249,20 +256,54 @@ static int success_status(const struct composition *self)
     return status >= 200 && status <= 599 ? status : self->route->status;
 }
 
+/* {"name":its reply,...} of all calls that have one: what a jq program gets without a `reply`. */
+static void write_replies(const struct composition *self, struct buf *out)
+{
+    buf_char(out, '{');
+    for (unsigned i = 0; i < self->route->call_count; i++) {
+        if (!self->replies[i].is_there)
+            continue;
+        buf_text(out, out->data[out->len - 1] == '{' ? "" : ",");
+        buf_json_string(out, self->route->calls[i].name);
+        buf_char(out, ':');
+        buf_str(out, self->replies[i].json.text);
+    }
+    buf_char(out, '}');
+}
+
+/* False, and logged, where the route's jq program gives nothing that could be sent. */
+static bool make_body(struct composition *self, struct str *body)
+{
+    const struct route *route = self->route;
+    struct buf made;
+    const char *why;
+    buf_init(&made, self->request->arena);
+    if (!route->reply)
+        write_replies(self, &made);
+    else if (!template_write(route->reply, &self->values, &made))
+        buf_text(&made, "{}");
+    *body = buf_as_str(&made);
+    if (!route->jq || jq_program_run(route->jq, *body, self->request->arena, body, &why))
+        return true;
+    log_problem(self->request, "jq: %s", why);
+    return false;
+}
+
 static int reply_success(struct composition *self, struct reply *reply)
 {
     struct arena *arena = self->request->arena;
-    struct buf body;
-    buf_init(&body, arena);
-    if (!template_write(self->route->reply, &self->values, &body))
-        buf_text(&body, "{}");
+    struct str body;
+    if (!make_body(self, &body)) {
+        struct error_values error = failure_of_jq(&self->route->errors);
+        return tell_failure(self, reply, &error);
+    }
     for (unsigned i = 0; i < self->route->fields.count; i++) {
         const struct field_plan *plan = &self->route->fields.list[i];
         struct str value = field_plan_value(plan, &self->values, arena);
         if (value.at)
             reply_field(reply, plan->name.at, value);
     }
-    return reply_json(reply, success_status(self), buf_as_str(&body));
+    return reply_json(reply, success_status(self), body);
 }
 
 int compose(struct request *request, struct reply *reply, const struct config *config,

@@ -8,6 +8,7 @@
 #include "lib/route.h"
 #include "call_plan.h"
 #include "error_plan.h"
+#include "jq_program.h"
 #include "reference.h"
 #include "template.h"
 #include "upstream.h"
@@ -31,7 +32,8 @@ struct route {
     struct field_plans fields;                /* header fields of the reply */
     struct error_plan errors;                 /* the file's, with what the route says instead */
     bool needs_body;                          /* some reference is to the request's body */
-    const struct template *reply;             /* of ROUTE_COMPOSE */
+    const struct template *reply;             /* of ROUTE_COMPOSE; NULL: all calls' replies */
+    struct jq_program *jq;                    /* what makes the body of it; NULL: it is the body */
     const struct template *failure;           /* NULL: the gateway's own error body */
     uint32_t failure_needs;                   /* a bit for every call that `failure` shows */
 };

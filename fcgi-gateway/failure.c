@@ -53,6 +53,13 @@ struct error_values failure_of(const struct call *call, const struct error_plan 
     }
 }
 
+struct error_values failure_of_jq(const struct error_plan *plan)
+{
+    return (struct error_values){ STR("Bad gateway"),
+        STR("No reply could be made of what the services answered"), plan->statuses[ERROR_BROKEN],
+        error_cause_name(ERROR_BROKEN) };
+}
+
 void failure_log_call(struct request *request, struct str name, const struct call *call)
 {
     static const char *const outcomes[] = {

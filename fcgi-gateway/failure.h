@@ -10,6 +10,9 @@
  * configuration gives it. Texts are in the call's arena. */
 struct error_values failure_of(const struct call *call, const struct error_plan *plan);
 
+/* The same where all calls went well and the route's jq program did not. */
+struct error_values failure_of_jq(const struct error_plan *plan);
+
 /* Writes what became of a call to the request's log line: " users=1.2ms", "
  * users=5000.3ms(timeout)". */
 void failure_log_call(struct request *request, struct str name, const struct call *call);

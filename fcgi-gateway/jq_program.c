@@ -18,7 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 #include "lib/buf.h"
-#include "lib/json.h"
 
 #define STATES_PER_CORE 2
 #define STATES_MAX 64 /* of one program, however many cores there are */
@@ -159,6 +158,15 @@ static unsigned states_max(void)
     return most < STATES_MAX ? (unsigned)most : STATES_MAX;
 }
 
+static void release(void *thing)
+{
+    struct jq_program *program = thing;
+    for (unsigned i = 0; i < program->idle_count; i++)
+        jq_teardown(&program->idle[i]);
+    pthread_cond_destroy(&program->came_back);
+    pthread_mutex_destroy(&program->lock);
+}
+
 static struct jq_program *new_program(const char *text, jq_state *first, struct arena *arena)
 {
     struct jq_program *program = arena_zero(arena, sizeof *program);
@@ -172,6 +180,7 @@ static struct jq_program *new_program(const char *text, jq_state *first, struct 
     pthread_cond_init(&program->came_back, &attributes);
     pthread_condattr_destroy(&attributes);
     pthread_mutex_init(&program->lock, NULL);
+    arena_at_end(arena, release, program);
     return program;
 }
 
@@ -206,16 +215,6 @@ struct jq_program *jq_program_new(struct str text, struct arena *arena, const ch
         return new_program(whole_text, state, arena);
     *why = explain(&message);
     return NULL;
-}
-
-void jq_program_free(struct jq_program *program)
-{
-    if (!program)
-        return;
-    for (unsigned i = 0; i < program->idle_count; i++)
-        jq_teardown(&program->idle[i]);
-    pthread_cond_destroy(&program->came_back);
-    pthread_mutex_destroy(&program->lock);
 }
 
 /* --- running --- */
@@ -270,11 +269,22 @@ static struct str take_text(jv value, struct arena *arena)
     return copy;
 }
 
-/* libjq leaves out what is nested too deep, and writes a note there that is no JSON. */
-static bool is_whole(struct str output, struct arena *arena)
+/* libjq leaves out what is nested too deep, and writes a note in '<' and '>' there. In JSON these
+ * stand in strings only. */
+static bool is_whole(struct str output)
 {
-    struct json json;
-    return !memmem(output.at, output.len, "<skipped", 8) || json_read(&json, output, arena, NULL);
+    bool in_string = false;
+    if (!str_has(output, '<'))
+        return true;
+    for (size_t i = 0; i < output.len; i++) {
+        if (output.at[i] == '"')
+            in_string = !in_string;
+        else if (output.at[i] == '\\')
+            i++;
+        else if (output.at[i] == '<' && !in_string)
+            return false;
+    }
+    return true;
 }
 
 /* What jq says of a value that is none, which is freed; NULL where it only says that it was the
@@ -308,7 +318,7 @@ static const char *take_output(jq_state *state, struct arena *arena, struct str 
         return error;
     }
     *output = take_text(jv_dump_string(first, 0), arena);
-    return is_whole(*output, arena) ? NULL : "the program's value is nested too deep";
+    return is_whole(*output) ? NULL : "the program's value is nested too deep";
 }
 
 static const char *run(jq_state *state, struct str input, struct arena *arena, struct str *output)

@@ -8,13 +8,9 @@
 
 struct jq_program;
 
-/* Compiles `text`. NULL where it is no program, and then *why (in the arena) is what jq says of it.
- * In the arena, but for
- * what jq_program_free gives back. */
+/* Compiles `text`. NULL where it is no program, and then *why is what jq says of it. Both are in
+ * the arena, and what the program owns besides goes with it: it must not run any more then. */
 struct jq_program *jq_program_new(struct str text, struct arena *arena, const char **why);
-
-/* Gives back what is not in the arena. Not while the program runs. NULL is fine. */
-void jq_program_free(struct jq_program *program);
 
 /* Runs the program on the JSON text `input`. True where it gives exactly one value, which is
  * *output, JSON in the arena. Else *why (in the arena) is what jq says: it may show parts of the

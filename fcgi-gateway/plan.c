@@ -91,6 +91,17 @@ static void read_reply(struct settings *settings, uint32_t node, struct plan *pl
     plan->route->reply = template_new(settings, node, &plan->scope);
 }
 
+static void read_jq(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    struct str text;
+    const char *why;
+    if (!setting_text(settings, node, &text))
+        return;
+    plan->route->jq = jq_program_new(text, settings->arena, &why);
+    if (!plan->route->jq)
+        setting_mistake(settings, node, "jq: %s", why);
+}
+
 static void read_status(struct settings *settings, uint32_t node, struct plan *plan)
 {
     struct route *route = plan->route;
@@ -139,6 +150,7 @@ static const struct key {
     { "pass", OF_PASS, read_pass },
     { "calls", OF_COMPOSE, read_calls },
     { "reply", OF_COMPOSE, read_reply },
+    { "jq", OF_COMPOSE, read_jq },
     { "status", OF_COMPOSE, read_status },
     { "failure", OF_COMPOSE, read_failure },
     { "headers", OF_COMPOSE, read_headers },
@@ -154,6 +166,7 @@ static const struct kind_key {
     { "pass", ROUTE_PASS },
     { "calls", ROUTE_COMPOSE },
     { "reply", ROUTE_COMPOSE },
+    { "jq", ROUTE_COMPOSE },
 };
 
 /* The key that makes the object at `node` a route of its kind, or NULL with a mistake noted. */
@@ -183,7 +196,8 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
         else if (values[i] != JSON_NONE) /* the name stands in front of its value */
             setting_mistake(
                 settings, values[i] - 1, "'%s' does not go with '%s'", names[i], kind->name);
-    if (kind->kind == ROUTE_COMPOSE && !plan->route->reply)
+    if (kind->kind == ROUTE_COMPOSE && !plan->route->reply &&
+        json_member(&settings->json, node, STR("jq")) == JSON_NONE)
         setting_mistake(settings, node, "'reply' is missing here");
     plan->route->needs_body = plan->scope.uses_body;
 }

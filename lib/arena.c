@@ -43,10 +43,17 @@ struct arena_block {
     alignas(16) char bytes[];
 };
 
+struct arena_ending {
+    struct arena_ending *next;
+    void (*release)(void *thing);
+    void *thing;
+};
+
 void arena_init(struct arena *arena)
 {
     arena->first = NULL;
     arena->now = NULL;
+    arena->endings = NULL;
 }
 
 /* What a piece of `size` bytes takes of its block. Ends the request where the sum would overflow:
@@ -188,6 +195,22 @@ char *arena_copy(struct arena *arena, const char *bytes, size_t len)
     return copy;
 }
 
+void arena_at_end(struct arena *arena, void (*release)(void *thing), void *thing)
+{
+    struct arena_ending *ending = arena_alloc(arena, sizeof *ending);
+
+    *ending = (struct arena_ending){ arena->endings, release, thing };
+    arena->endings = ending;
+}
+
+static void call_endings(struct arena *arena)
+{
+    for (struct arena_ending *ending = arena->endings; ending; ending = ending->next) {
+        ending->release(ending->thing);
+    }
+    arena->endings = NULL;
+}
+
 static void free_blocks(struct arena_block *block)
 {
     while (block) {
@@ -204,6 +227,7 @@ void arena_reset(struct arena *arena)
     if (arena->first == NULL) {
         return;
     }
+    call_endings(arena);
     free_blocks(arena->first->next);
     arena->first->next = NULL;
     arena->first->used = 0;
@@ -213,6 +237,7 @@ void arena_reset(struct arena *arena)
 
 void arena_clear(struct arena *arena)
 {
+    call_endings(arena);
     free_blocks(arena->first);
     arena_init(arena);
 }

@@ -9,10 +9,12 @@
 #include <stddef.h>
 
 struct arena_block;
+struct arena_ending;
 
 struct arena {
-    struct arena_block *first; /* kept across resets */
-    struct arena_block *now;   /* the block that is being filled */
+    struct arena_block *first;    /* kept across resets */
+    struct arena_block *now;      /* the block that is being filled */
+    struct arena_ending *endings; /* the last that was asked for first */
 };
 
 /* An empty arena; it takes memory at the first allocation. */
@@ -31,6 +33,10 @@ void *arena_grow(struct arena *arena, void *old, size_t old_size, size_t size);
 
 /* A NUL-terminated copy of `len` bytes. */
 char *arena_copy(struct arena *arena, const char *bytes, size_t len);
+
+/* Calls release(thing) before the memory goes, at the next reset or clear: for what an allocation
+ * owns outside of the arena. The last that was asked for comes first. */
+void arena_at_end(struct arena *arena, void (*release)(void *thing), void *thing);
 
 /* Makes every allocation invalid and keeps the first block for the next request. */
 void arena_reset(struct arena *arena);

@@ -67,7 +67,7 @@ static const struct check checks[] = {
     /* values nested deeper than any reply may be */
     { "reduce range(300) as $i (0; [.])", "0", NULL, "the program's value is nested too deep" },
     { "reduce range(500) as $i (0; [.]) | 1", "0", "1", NULL },
-    { "\"<skipped\"", "0", "\"<skipped\"", NULL },
+    { "[\"\\\"<a>\", {\"<\": \"\\\\\"}]", "0", "[\"\\\"<a>\",{\"<\":\"\\\\\"}]", NULL },
 };
 
 static void run_one(const struct check *check)
@@ -86,7 +86,6 @@ static void run_one(const struct check *check)
         else if (!strstr(why, check->why))
             fail_msg("%s: %s", check->program, why);
     }
-    jq_program_free(program);
     arena_clear(&arena);
 }
 
@@ -135,7 +134,6 @@ static void a_program_that_does_not_end_is_stopped(void **state)
     assert_string_equal(why, "the program ran for longer than 5 seconds");
     assert_true(jq_program_run(program, STR("false"), &arena, &output, &why));
     assert_string_equal(output.at, "7");
-    jq_program_free(program);
     arena_clear(&arena);
 }
 
@@ -186,7 +184,6 @@ static void many_threads_run_one_program(void **state)
         failed += result != NULL;
     }
     assert_int_equal(failed, 0);
-    jq_program_free(program);
     arena_clear(&arena);
 }
 
@@ -224,7 +221,6 @@ static void nesting_does_not_overflow_a_small_stack(void **state)
         failed += result != NULL;
     }
     assert_int_equal(failed, 0);
-    jq_program_free(program);
     arena_clear(&arena);
 }
 

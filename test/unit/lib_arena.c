@@ -228,6 +228,38 @@ static void an_impossible_size_aborts(void **state)
     assert_int_equal(signal_of_alloc(1000), 0);
 }
 
+struct ended {
+    struct ended *before; /* whoever must have ended already */
+    int times;
+};
+
+static void note_end(void *thing)
+{
+    struct ended *ended = thing;
+    assert_true(ended->before == NULL || ended->before->times > 0);
+    ended->times++;
+}
+
+static void what_was_asked_for_is_called_once_at_the_end(void **state)
+{
+    struct arena arena;
+    struct ended last = { NULL, 0 }, first = { &last, 0 }, cleared = { NULL, 0 };
+
+    (void)state;
+    arena_init(&arena);
+    arena_at_end(&arena, note_end, &first);
+    arena_alloc(&arena, 100000);
+    arena_at_end(&arena, note_end, &last);
+    assert_int_equal(first.times + last.times, 0);
+    arena_reset(&arena);
+    assert_int_equal(first.times, 1);
+    assert_int_equal(last.times, 1);
+    arena_at_end(&arena, note_end, &cleared);
+    arena_clear(&arena);
+    arena_clear(&arena);
+    assert_int_equal(first.times + last.times + cleared.times, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +273,7 @@ int main(void)
         cmocka_unit_test(zeroed_memory_is_zero_after_a_reset_too),
         cmocka_unit_test(a_copy_ends_with_a_nul),
         cmocka_unit_test(an_impossible_size_aborts),
+        cmocka_unit_test(what_was_asked_for_is_called_once_at_the_end),
     };
 
     return cmocka_run_group_tests_name("lib/arena", tests, NULL, NULL);
