@@ -171,6 +171,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };
     struct json_error error;
     if (json_read(&settings.json, text, arena, &error)) {
+        config->json = settings.json;
         settings.is_duplicate = duplicates_find(&settings.json, arena, &mistakes);
         read_all(&settings, config);
     } else

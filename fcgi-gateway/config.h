@@ -48,6 +48,7 @@ struct config {
     struct router *router;
     struct route *routes;
     unsigned route_count;
+    struct json json; /* the file, for those who show parts of it */
 };
 
 /* Reads the file. Returns NULL where it cannot be used, after writing every mistake to `out`, one

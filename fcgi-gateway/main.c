@@ -7,6 +7,7 @@
 #include <string.h>
 #include "config.h"
 #include "gateway.h"
+#include "question.h"
 #include "lib/serve.h"
 
 /* Requests at the same time. Each has a thread with a small stack; more wait in the socket. */
@@ -14,6 +15,9 @@
 
 static const char usage[] = "usage: fcgi-gateway [FILE]          serve, started by a web server\n"
                             "       fcgi-gateway --check [FILE]  find every mistake in FILE\n"
+                            "       fcgi-gateway --routes [FILE] list the routes as a table\n"
+                            "       fcgi-gateway --explain 'GET /path' [FILE]\n"
+                            "                                    say what a request would meet\n"
                             "FILE is $GATEWAY_CONFIG or fcgi-gateway/gateway.json if not given.\n";
 
 static const char *config_path(const char *argument)
@@ -35,8 +39,15 @@ static void thread_stop(void *thread)
     caller_free(thread);
 }
 
-static int run(struct config *config)
+static int run(const char *file)
 {
+    struct arena arena;
+    arena_init(&arena);
+    struct config *config = config_read(file, &arena, stderr);
+    if (!config) {
+        arena_clear(&arena);
+        return 1;
+    }
     struct responder responder = {
         .name = "fcgi-gateway",
         .handle = gateway_handle,
@@ -58,22 +69,13 @@ int main(int argc, char **argv)
 {
     if (!serve_has_own_arguments())
         argc = 1;
-    bool is_check = argc > 1 && strcmp(argv[1], "--check") == 0;
-    int at = is_check ? 2 : 1;
-    if (argc > at + 1 || (argc > at && argv[at][0] == '-')) {
-        bool asked = strcmp(argv[at], "--help") == 0;
+    const struct question *question = argc > 1 ? question_find(argv[1]) : NULL;
+    int at = 1 + (question != NULL) + (question && question_has_request(question));
+    if (argc > at + 1 || argc < at || (argc > at && argv[at][0] == '-')) {
+        bool asked = argc == 2 && strcmp(argv[1], "--help") == 0;
         fputs(usage, asked ? stdout : stderr);
         return asked ? 0 : 2;
     }
     const char *file = config_path(argc > at ? argv[at] : NULL);
-    struct arena arena;
-    arena_init(&arena);
-    struct config *config = config_read(file, &arena, stderr);
-    int status = config ? 0 : 1;
-    if (config && is_check)
-        printf("%s: ok, %u routes\n", file, config->route_count);
-    else if (config)
-        status = run(config);
-    arena_clear(&arena);
-    return status;
+    return question ? question_answer(question, file, argv[2]) : run(file);
 }

@@ -1,0 +1,254 @@
+/* explain: what the gateway would do with a request, in words, for `--explain`.
+ *
+ * Says what was read, not what was meant: the route is found by the router that requests meet, and
+ * numbers come from the structs that they are answered with. What can be shown as the file says it
+ * is taken from there. Asks no service.
+ */
+#include "explain.h"
+#include <stdarg.h>
+#include "explain_part.h"
+#include "listing.h"
+#include "quantity.h"
+
+#define SHOWN_MAX 70 /* characters of a value: a line of a terminal */
+
+void explain_line(struct explanation *self, const char *heading, const char *format, ...)
+{
+    va_list values;
+    fprintf(self->out, "%-*s", EXPLAIN_INDENT, heading);
+    va_start(values, format);
+    vfprintf(self->out, format, values);
+    va_end(values);
+    putc('\n', self->out);
+}
+
+static const char *shortened(struct arena *arena, struct str text)
+{
+    struct buf line;
+    buf_init(&line, arena);
+    for (size_t i = 0; i < text.len; i++) {
+        bool starts_character = (text.at[i] & 0xC0) != 0x80;
+        if (starts_character && line.len >= SHOWN_MAX) {
+            buf_text(&line, "...");
+            break;
+        }
+        if ((unsigned char)text.at[i] >= ' ') /* line ends between members */
+            buf_char(&line, text.at[i]);
+    }
+    return buf_as_text(&line);
+}
+
+const char *explain_value(struct explanation *self, uint32_t node)
+{
+    const struct json *json = &self->config->json;
+    if (node == JSON_NONE)
+        return "";
+    const struct json_node *nodes = json->nodes;
+    struct buf names;
+    buf_init(&names, self->arena);
+    for (uint32_t name = node + 1; nodes[node].type == JSON_OBJECT && name < nodes[node].next;
+         name = nodes[name + 1].next) {
+        buf_text(&names, names.len ? ", " : "");
+        buf_str(&names, json_string(json, name, self->arena));
+    }
+    if (nodes[node].type == JSON_STRING)
+        return shortened(self->arena, json_string(json, node, self->arena));
+    return shortened(self->arena, names.len ? buf_as_str(&names) : json_raw(json, node));
+}
+
+/* The value of a key of the route that is an object, or JSON_NONE. */
+static uint32_t member(const struct explanation *self, const char *name)
+{
+    return json_member(&self->config->json, self->node, str_of(name));
+}
+
+static void say_route(struct explanation *self, const char *file, const struct route_match *match)
+{
+    const struct route *route = self->route;
+    unsigned line, column;
+    json_position(self->config->json.text, route->at, &line, &column);
+    explain_line(self, "Route", "%.*s", (int)route->line.len, route->line.at);
+    explain_line(self, "", "%s:%u", file, line);
+    for (unsigned i = 0; i < match->parameter_count; i++) {
+        const struct route_parameter *parameter = &match->parameters[i];
+        explain_line(self, "", "%.*s is %.*s", (int)parameter->name.len, parameter->name.at,
+            (int)parameter->value.len, parameter->value.at);
+    }
+}
+
+static void say_guards(struct explanation *self)
+{
+    explain_line(self, "Guards", "a request body of more than %s is answered 413",
+        quantity_size(self->arena, self->config->body_max));
+    if (self->route->needs_body)
+        explain_line(self, "", "a request body that is not JSON is answered 400 or 415");
+}
+
+/* --- kinds of routes --- */
+
+static void say_pass(struct explanation *self)
+{
+    const struct upstream *upstream = self->route->upstream;
+    int timeout_ms = self->route->timeout_ms ? self->route->timeout_ms : upstream->timeout_ms;
+    explain_line(self, "Pass", "to %.*s, %s%s", (int)upstream->name.len, upstream->name.at,
+        upstream->socket_path ? "unix:" : "",
+        upstream->socket_path ? upstream->socket_path : upstream->url);
+    explain_line(self, "", "path and query as they came");
+    explain_line(self, "", "%s without a sign of the service is a timeout",
+        quantity_duration(self->arena, timeout_ms));
+    explain_failures(self);
+    explain_line(self, "Reply", "the service's, streamed");
+}
+
+static void say_reply(struct explanation *self)
+{
+    uint32_t status = member(self, "status"), headers = member(self, "headers");
+    if (status == JSON_NONE)
+        explain_line(self, "Reply", "%d: %s", self->route->status,
+            explain_value(self, member(self, "reply")));
+    else
+        explain_line(self, "Reply", "%s: %s", explain_value(self, status),
+            explain_value(self, member(self, "reply")));
+    if (headers != JSON_NONE)
+        explain_line(self, "", "header fields: %s", explain_value(self, headers));
+}
+
+static void say_compose(struct explanation *self)
+{
+    if (self->route->call_count) {
+        explain_calls(self);
+        explain_failures(self);
+    }
+    say_reply(self);
+}
+
+static void say_health(struct explanation *self)
+{
+    for (unsigned i = 0; i < self->config->upstream_count; i++) {
+        const struct upstream *upstream = &self->config->upstreams[i];
+        explain_line(self, i ? "" : "Calls", "%.*s GET %s, within %s", (int)upstream->name.len,
+            upstream->name.at, upstream->health_path,
+            quantity_duration(self->arena, upstream->health_timeout_ms));
+    }
+    explain_line(self, "Failures", "a service that does not answer 2xx makes the reply a 503");
+    explain_line(self, "Reply", "200: the state of the gateway and of every upstream");
+}
+
+static void say_answer(struct explanation *self)
+{
+    switch (self->route->kind) {
+    case ROUTE_PASS:
+        say_pass(self);
+        break;
+    case ROUTE_COMPOSE:
+        say_compose(self);
+        break;
+    case ROUTE_HEALTH:
+        say_health(self);
+        break;
+    }
+}
+
+/* --- no route --- */
+
+/* What other methods of the path there are, with their routes. */
+static void say_other_methods(struct explanation *self, struct str path, unsigned allow)
+{
+    static const char *const methods[METHOD_COUNT] = { "GET", "HEAD", "POST", "PUT", "PATCH",
+        "DELETE", "OPTIONS" };
+    struct buf list;
+    buf_init(&list, self->arena);
+    route_allow(&list, allow);
+    explain_line(self, "Route", "none for this method: 405, Allow: %s", buf_as_text(&list));
+    const struct route *last = NULL;
+    for (unsigned i = 0; i < METHOD_COUNT; i++) {
+        struct route_match match;
+        if (!(allow >> i & 1) ||
+            router_find(self->config->router, methods[i], path, self->arena, &match) !=
+                ROUTE_FOUND ||
+            match.target == last)
+            continue;
+        last = match.target;
+        explain_line(self, "", "the path has %.*s", (int)last->line.len, last->line.at);
+    }
+}
+
+static unsigned segments(struct str path)
+{
+    unsigned count = 0;
+    for (; path.len; str_take(&path, '/'))
+        count++;
+    return count;
+}
+
+/* How near a path is to a pattern: by how many segments it begins as that does, and then by whether
+ * it is as long. 0: not at all. */
+static unsigned nearness(struct str pattern, struct str path)
+{
+    unsigned same = 0, is_as_long = segments(pattern) == segments(path);
+    str_take(&pattern, '/');
+    str_take(&path, '/');
+    while (pattern.len && path.len) {
+        struct str segment = str_take(&pattern, '/');
+        if (!str_eq(segment, str_take(&path, '/')) && !str_has(segment, '{'))
+            break;
+        same++;
+    }
+    return same ? 2 * same + is_as_long : 0;
+}
+
+/* The routes that come nearest. */
+static void say_near_routes(struct explanation *self, struct str path)
+{
+    unsigned most = 0;
+    for (unsigned pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < self->config->route_count; i++) {
+            struct str line = self->config->routes[i].line, pattern = line;
+            str_take(&pattern, ' ');
+            unsigned near = nearness(pattern, path);
+            if (pass == 0)
+                most = near > most ? near : most;
+            else if (most && near == most)
+                explain_line(self, "", "near it is %.*s", (int)line.len, line.at);
+        }
+}
+
+static int say_route_and_answer(
+    struct explanation *self, const char *file, const struct route_match *match)
+{
+    uint32_t routes = json_member(&self->config->json, 0, STR("routes"));
+    self->route = match->target;
+    self->node = json_member(&self->config->json, routes, self->route->line);
+    say_route(self, file, match);
+    say_guards(self);
+    say_answer(self);
+    return 0;
+}
+
+int explain_print(const struct config *config, const char *file, const char *request,
+    struct arena *arena, FILE *out)
+{
+    struct explanation self = { .config = config, .arena = arena, .out = out };
+    struct str rest = str_of(request), method = str_take(&rest, ' '), path = str_take(&rest, '?');
+    struct route_match match;
+    if (path.len == 0 || *path.at != '/') {
+        fprintf(stderr, "a request is a method, a space and a path, such as 'GET /users/1'\n");
+        return 2;
+    }
+    fprintf(out, "%s\n\n", request);
+    switch (router_find(
+        config->router, arena_copy(arena, method.at, method.len), path, arena, &match)) {
+    case ROUTE_FOUND:
+        return say_route_and_answer(&self, file, &match);
+    case ROUTE_NO_METHOD:
+        say_other_methods(&self, path, match.allow);
+        return 1;
+    case ROUTE_BAD_PATH:
+        explain_line(&self, "Route", "none: 400, the path is not a valid one");
+        return 1;
+    case ROUTE_NO_PATH:
+        explain_line(&self, "Route", "none has this path: 404");
+        say_near_routes(&self, path);
+    }
+    return 1;
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# explain: `--explain 'GET /path'` says what a request would meet, and `--routes` lists all routes.
+load helpers
+
+setup() {
+  FILE=$BATS_TEST_TMPDIR/gateway.json
+  GATEWAY=$BUILD/fcgi-gateway
+  PERK=$ROOT/fcgi-gateway/gateway.json
+  unset USERS_SERVICE_URL ORDERS_SERVICE_URL
+}
+
+# says EXPECTED COMMAND [ARGUMENT...]: the command's output, but for its status, is just this.
+says() {
+  local expected=$1
+  shift
+  run --separate-stderr "$@"
+  diff <(printf '%s' "$expected") <(printf '%s' "$output") && [[ ! $stderr ]]
+}
+
+# The line of a route in a file.
+line_of() { grep -nF "\"$1\":" "$2" | cut -d: -f1; }
+
+@test "a composed route: its calls in waves, what their failures mean, its reply" {
+  says "GET /users/1/orders
+
+Route     GET /users/{id:int}/orders
+          $PERK:$(line_of 'GET /users/{id:int}/orders' "$PERK")
+          id is 1
+Guards    a request body of more than 1MiB is answered 413
+Calls     first, at the same time
+            user    users GET /users/{id}                    within 5s
+            orders  orders GET /orders/user/{id}?limit=1000  within 5s
+Failures  of user, orders: the first in this order counts
+            4xx           goes to the client as it is
+            5xx           counts as unreachable
+            3xx, no JSON  counts as broken
+            unreachable   503
+            timeout       503
+            broken        502
+          with the body of 'failure': error, message, partial_data
+Reply     200: service, user, orders_summary" "$GATEWAY" --explain 'GET /users/1/orders' "$PERK"
+  [ "$status" = 0 ]
+}
+
+@test "a call that needs another comes in a later wave and says what it waits for" {
+  says "POST /orders
+
+Route     POST /orders
+          $PERK:$(line_of 'POST /orders' "$PERK")
+Guards    a request body of more than 1MiB is answered 413
+          a request body that is not JSON is answered 400 or 415
+Calls     first
+            user  users GET /users/{body.user_id}  within 5s  when {body.user_id:int}
+          then
+            order  orders POST /orders  within 5s  after user
+Failures  of user, order: the first in this order counts
+            4xx           goes to the client as it is
+            5xx           goes to the client as it is if it is JSON, else counts as unreachable
+            3xx, no JSON  counts as broken
+            unreachable   503
+            timeout       503
+            broken        502
+          with a body of the gateway's own: error, message
+Reply     {order.\$status}: {order}
+          header fields: Location, ETag" "$GATEWAY" --explain 'POST /orders' "$PERK"
+}
+
+@test "a route that passes through, a built-in one and a static one" {
+  says "PATCH /users/7?dry=1
+
+Route     GET,PUT,PATCH,DELETE /users/{id:int}
+          $PERK:$(line_of 'GET,PUT,PATCH,DELETE /users/{id:int}' "$PERK")
+          id is 7
+Guards    a request body of more than 1MiB is answered 413
+Pass      to users, unix:run/users.sock
+          path and query as they came
+          5s without a sign of the service is a timeout
+Failures  of the service
+            unreachable  503
+            timeout      503
+            broken       502
+          with a body of the gateway's own: error, message
+Reply     the service's, streamed" "$GATEWAY" --explain 'PATCH /users/7?dry=1' "$PERK"
+  says "HEAD /health
+
+Route     GET /health
+          $PERK:$(line_of 'GET /health' "$PERK")
+Guards    a request body of more than 1MiB is answered 413
+Calls     users GET /health, within 2s
+          orders GET /health, within 2s
+Failures  a service that does not answer 2xx makes the reply a 503
+Reply     200: the state of the gateway and of every upstream" "$GATEWAY" --explain 'HEAD /health' "$PERK"
+  says "GET /
+
+Route     GET /
+          $PERK:$(line_of 'GET /' "$PERK")
+Guards    a request body of more than 1MiB is answered 413
+Reply     200: service, version, description, barista, available_endpoints" "$GATEWAY" --explain 'GET /' "$PERK"
+}
+
+@test "what no route answers is explained too, with status 1" {
+  says "DELETE /users
+
+Route     none for this method: 405, Allow: GET, HEAD, POST
+          the path has GET,POST /users" "$GATEWAY" --explain 'DELETE /users' "$PERK"
+  [ "$status" = 1 ]
+  says "GET /users/1/ordrs
+
+Route     none has this path: 404
+          near it is GET /users/{id:int}/orders" "$GATEWAY" --explain 'GET /users/1/ordrs' "$PERK"
+  [ "$status" = 1 ]
+  says "GET /nothing
+
+Route     none has this path: 404" "$GATEWAY" --explain 'GET /nothing' "$PERK"
+  says "GET /../x
+
+Route     none: 400, the path is not a valid one" "$GATEWAY" --explain 'GET /../x' "$PERK"
+  [ "$status" = 1 ]
+}
+
+@test "what is no request is told so, with status 2" {
+  for request in '' GET '/users' 'GET users' 'GET  /users'; do
+    run -2 --separate-stderr "$GATEWAY" --explain "$request" "$PERK"
+    [[ $stderr == "a request is a method, a space and a path, such as 'GET /users/1'" && ! $output ]]
+  done
+  run -2 "$GATEWAY" --explain
+  [[ $output == usage:* ]]
+}
+
+@test "--routes lists methods, path, kind, calls, timeout and line" {
+  printf '%s' '{
+  "upstreams": {
+    "users": { "servers": ["unix:u"], "timeout": "1500ms" },
+    "orders": { "servers": ["unix:o"] }
+  },
+  "routes": {
+    "GET,POST /users": "users",
+    "GET /café/{name}": { "pass": "orders", "timeout": "2min" },
+
+    "GET /both/{id:int}": {
+      "calls": { "user": "users GET /{id}", "all": "orders GET /{id}" },
+      "reply": "{user}"
+    },
+    "GET /health": "builtin:health",
+    "GET /": { "reply": 1 }
+  }
+}' >"$FILE"
+  says 'METHODS   PATH            KIND     CALLS                  TIMEOUT  LINE
+GET,POST  /users          pass     users                  1500ms   7
+GET       /café/{name}    pass     orders                 2min     8
+GET       /both/{id:int}  compose  user=users all=orders           10
+GET       /health         health   users orders                    14
+GET       /               static                                   15' "$GATEWAY" --routes "$FILE"
+}
+
+@test "a file with mistakes is not explained: they are told" {
+  printf '{"routes":{"GET /":"nobody"}}' >"$FILE"
+  for how in --routes --check '--explain GET\ /'; do
+    eval "run -1 --separate-stderr \"\$GATEWAY\" $how \"\$FILE\""
+    [[ $stderr == "$FILE:1:20: there is no upstream 'nobody' (the file has no 'upstreams')" && ! $output ]]
+  done
+}
