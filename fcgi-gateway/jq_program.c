@@ -118,12 +118,15 @@ static const char *explain(struct buf *message)
     return buf_as_text(&text);
 }
 
-/* A state with the program in it, or NULL. */
+/* A state with the program in it, or NULL. jq_init of libjq 1.6 leaves callbacks to chance. */
 static jq_state *compile(const char *text, struct buf *message)
 {
     jq_state *state = jq_init();
     if (!state)
         return NULL;
+    jq_set_nomem_handler(state, NULL, NULL);
+    jq_set_input_cb(state, NULL, NULL);
+    jq_set_debug_cb(state, NULL, NULL);
     jq_set_error_cb(state, note_message, message);
     if (!jq_compile_args(state, text, jv_object()))
         jq_teardown(&state); /* which sets it to NULL */

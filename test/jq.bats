@@ -38,7 +38,7 @@ setup_file() {
     "GET /halt": { "reply": 1, "jq": "halt" },
     "GET /halt_error": { "reply": "x", "jq": "halt_error" },
     "GET /input": { "reply": 1, "jq": "input" },
-    "GET /endless": { "reply": 1, "jq": "def f: f; f" }
+    "GET /endless": { "reply": 1, "jq": "def f: [.] | .[0] | f; f" }
   }
 }
 JSON
