@@ -215,9 +215,9 @@ static void run_calls(struct composition *self)
 
 /* The reply of a call that answered 4xx (or 5xx, where the file says no failure) is the client's.
  */
-static int pass_on(struct reply *reply, const struct call *call)
+static int pass_on(struct reply *reply, const struct call *call, const struct route *route)
 {
-    forward_reply(call, reply, false);
+    forward_reply(call, reply, route->cors ? 0 : FORWARD_CORS);
     reply->body = call->body;
     return call->status;
 }
@@ -327,5 +327,6 @@ int compose(struct request *request, struct reply *reply, const struct config *c
     const struct call *call = &self.calls[first];
     if (call->outcome == CALL_UNMADE)
         return reply_error(reply, 400, "Bad request", call->cause);
-    return call->outcome == CALL_OK ? pass_on(reply, call) : reply_failure(&self, reply, call);
+    return call->outcome == CALL_OK ? pass_on(reply, call, route)
+                                    : reply_failure(&self, reply, call);
 }

@@ -7,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/route.h"
 #include "call_plan.h"
+#include "cors_plan.h"
 #include "error_plan.h"
 #include "jq_program.h"
 #include "reference.h"
@@ -31,6 +32,7 @@ struct route {
     const struct reference *status_reference; /* where it says that instead; else NULL */
     struct field_plans fields;                /* header fields of the reply */
     struct error_plan errors;                 /* the file's, with what the route says instead */
+    const struct cors_plan *cors;             /* NULL: pages of other origins read nothing */
     bool needs_body;                          /* some reference is to the request's body */
     const struct template *reply;             /* of ROUTE_COMPOSE; NULL: all calls' replies */
     struct jq_program *jq;                    /* what makes the body of it; NULL: it is the body */

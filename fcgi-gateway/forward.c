@@ -51,13 +51,17 @@ static bool is_one_of(struct str name, const char *const *list, size_t count)
     return false;
 }
 
+static bool begins_with(struct str name, const char *prefix)
+{
+    size_t len = strlen(prefix);
+    return name.len >= len && strncasecmp(name.at, prefix, len) == 0;
+}
+
 static bool is_command(struct str name)
 {
-    for (size_t i = 0; i < COUNT(commands); i++) {
-        size_t len = strlen(commands[i]);
-        if (name.len >= len && strncasecmp(name.at, commands[i], len) == 0)
+    for (size_t i = 0; i < COUNT(commands); i++)
+        if (begins_with(name, commands[i]))
             return true;
-    }
     return false;
 }
 
@@ -199,7 +203,7 @@ static bool names_it(const struct call *call, struct str name)
     return false;
 }
 
-void forward_reply(const struct call *call, struct reply *reply, bool with_length)
+void forward_reply(const struct call *call, struct reply *reply, unsigned also)
 {
     bool is_chunked = call_field(call, "Transfer-Encoding").len > 0;
     for (const struct call_field *field = call->first_field; field; field = field->next) {
@@ -208,7 +212,10 @@ void forward_reply(const struct call *call, struct reply *reply, bool with_lengt
             names_it(call, field->name))
             continue;
         /* RFC 9112 section 6.3: Transfer-Encoding overrides Content-Length. */
-        if (str_is_nocase(field->name, "Content-Length") && (is_chunked || !with_length))
+        if (str_is_nocase(field->name, "Content-Length") &&
+            (is_chunked || !(also & FORWARD_LENGTH)))
+            continue;
+        if (!(also & FORWARD_CORS) && begins_with(field->name, "Access-Control-"))
             continue;
         reply_field(reply, field->name.at, field->value);
     }

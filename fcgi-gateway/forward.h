@@ -13,8 +13,14 @@ const struct call_field *forward_request(const struct request *request, struct s
 /* Only what a call of our own carries: X-Request-ID, and the type of a body that we wrote. */
 struct call_field *forward_own(const struct request *request, bool has_json_body);
 
-/* Adds the upstream reply's end-to-end fields to ours, in their order. Content-Length comes along
- * only if `with_length`. */
-void forward_reply(const struct call *call, struct reply *reply, bool with_length);
+/* Fields of a reply that do not cross in every case. */
+enum forward_fields {
+    FORWARD_LENGTH = 1, /* Content-Length */
+    FORWARD_CORS = 2,   /* Access-Control-...: not where the route's own are there already */
+};
+
+/* Adds the upstream reply's end-to-end fields to ours, in their order; of those in enum
+ * forward_fields only what `also` has. */
+void forward_reply(const struct call *call, struct reply *reply, unsigned also);
 
 #endif

@@ -6,6 +6,7 @@
 #include "gateway.h"
 #include "compose.h"
 #include "config.h"
+#include "cors.h"
 #include "error_body.h"
 #include "health.h"
 #include "pass.h"
@@ -40,7 +41,10 @@ int gateway_handle(struct request *request, struct reply *reply)
 {
     const struct config *config = request->context;
     struct route_match match;
-    switch (find_route(request, reply, config, &match)) {
+    enum route_result result = find_route(request, reply, config, &match);
+    if (cors_answers(request, reply, config, &match))
+        return 204;
+    switch (result) {
     case ROUTE_FOUND:
         return answer(request, reply, config, &match);
     case ROUTE_NO_METHOD:
@@ -57,5 +61,6 @@ int gateway_refuse(struct request *request, struct reply *reply, int status, con
 {
     struct route_match match;
     find_route(request, reply, request->context, &match);
+    cors_answers(request, reply, request->context, &match);
     return reply_error(reply, status, reply_reason(status), why);
 }

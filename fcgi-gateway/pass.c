@@ -8,29 +8,35 @@
 #include "failure.h"
 #include "forward.h"
 
+/* What the call's functions need. */
+struct passage {
+    struct reply *reply;
+    const struct route *route;
+};
+
 static ssize_t read_body(struct call *call, void *bytes, size_t size)
 {
-    struct reply *reply = call->context;
-    return request_read(reply->request, bytes, size);
+    struct passage *passage = call->context;
+    return request_read(passage->reply->request, bytes, size);
 }
 
 static int body_fd(struct call *call)
 {
-    struct reply *reply = call->context;
-    return request_body_fd(reply->request);
+    struct passage *passage = call->context;
+    return request_body_fd(passage->reply->request);
 }
 
 static bool start_reply(struct call *call)
 {
-    struct reply *reply = call->context;
-    forward_reply(call, reply, true);
-    return reply_start(reply, call->status);
+    struct passage *passage = call->context;
+    forward_reply(call, passage->reply, FORWARD_LENGTH | (passage->route->cors ? 0 : FORWARD_CORS));
+    return reply_start(passage->reply, call->status);
 }
 
 /* What came is sent on at once: the next piece may be long in coming. */
 static bool write_body(struct call *call, const char *bytes, size_t len)
 {
-    struct reply *reply = call->context;
+    struct reply *reply = ((struct passage *)call->context)->reply;
     return reply_write(reply, bytes, len) && reply_flush(reply);
 }
 
@@ -55,6 +61,7 @@ static int finish(struct reply *reply, const struct call *call, const struct rou
 int pass_through(struct request *request, struct reply *reply, const struct config *config,
     const struct route *route)
 {
+    struct passage passage = { reply, route };
     struct call call = {
         .upstream = route->upstream,
         .method = request->method,
@@ -67,7 +74,7 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
         .body_fd = body_fd,
         .head = start_reply,
         .write = write_body,
-        .context = reply,
+        .context = &passage,
     };
     caller_start(request->thread, &call);
     caller_next(request->thread);

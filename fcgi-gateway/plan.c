@@ -136,6 +136,11 @@ static void read_errors(struct settings *settings, uint32_t node, struct plan *p
     error_plan_read(settings, node, &plan->route->errors);
 }
 
+static void read_cors(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    plan->route->cors = cors_plan_read(settings, node);
+}
+
 /* --- kinds of routes --- */
 
 enum { OF_PASS = 1u << ROUTE_PASS, OF_COMPOSE = 1u << ROUTE_COMPOSE, OF_ALL = ~0u };
@@ -156,6 +161,7 @@ static const struct key {
     { "headers", OF_COMPOSE, read_headers },
     { "timeout", OF_ALL, read_timeout },
     { "errors", OF_ALL, read_errors },
+    { "cors", OF_ALL, read_cors },
 };
 
 /* Keys that say of which kind a route is. Of two the first is believed. */

@@ -67,27 +67,31 @@ static void requests(void **state)
 
 struct reply_check {
     const char *fields[6][2];
-    bool with_length;
+    unsigned also;
     const char *expected;
 };
 
 static void replies(void **state)
 {
     static const struct reply_check checks[] = {
-        { { { "Content-Type", "a/b" }, { "Content-Length", "3" }, { "ETag", "\"x\"" } }, true,
-            "Content-Type: a/b\r\nContent-Length: 3\r\nETag: \"x\"\r\n" },
-        { { { "Content-Type", "a/b" }, { "Content-Length", "3" } }, false,
-            "Content-Type: a/b\r\n" },
-        { { { "Set-Cookie", "a=1" }, { "Set-Cookie", "b=2" } }, true,
+        { { { "Content-Type", "a/b" }, { "Content-Length", "3" }, { "ETag", "\"x\"" } },
+            FORWARD_LENGTH, "Content-Type: a/b\r\nContent-Length: 3\r\nETag: \"x\"\r\n" },
+        { { { "Content-Type", "a/b" }, { "Content-Length", "3" } }, 0, "Content-Type: a/b\r\n" },
+        { { { "Set-Cookie", "a=1" }, { "Set-Cookie", "b=2" } }, FORWARD_LENGTH,
             "Set-Cookie: a=1\r\nSet-Cookie: b=2\r\n" },
-        { { { "X-Private", "1" }, { "connection", "close, X-Private" }, { "X-Other", "2" } }, true,
-            "X-Other: 2\r\n" },
-        { { { "Transfer-Encoding", "chunked" }, { "Content-Length", "3" } }, true, "" },
-        { { { "X-Accel-Redirect", "/etc" }, { "x-sendfile2", "/etc" }, { "X-Accel", "1" } }, true,
-            "X-Accel: 1\r\n" },
+        { { { "X-Private", "1" }, { "connection", "close, X-Private" }, { "X-Other", "2" } },
+            FORWARD_LENGTH, "X-Other: 2\r\n" },
+        { { { "Transfer-Encoding", "chunked" }, { "Content-Length", "3" } }, FORWARD_LENGTH, "" },
+        { { { "X-Accel-Redirect", "/etc" }, { "x-sendfile2", "/etc" }, { "X-Accel", "1" } },
+            FORWARD_LENGTH, "X-Accel: 1\r\n" },
         { { { "Status", "500" }, { "X-Request-ID", "x" }, { "Trailer", "X" },
               { "Upgrade", "h2c" } },
-            true, "" },
+            FORWARD_LENGTH, "" },
+        { { { "Access-Control-Allow-Origin", "*" }, { "access-control-max-age", "1" },
+              { "X-A", "1" } },
+            0, "X-A: 1\r\n" },
+        { { { "Access-Control-Allow-Origin", "*" }, { "X-A", "1" } }, FORWARD_CORS,
+            "Access-Control-Allow-Origin: *\r\nX-A: 1\r\n" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
@@ -103,7 +107,7 @@ static void replies(void **state)
         }
         call.first_field = fields;
         buf_init(&reply.fields, &arena);
-        forward_reply(&call, &reply, checks[i].with_length);
+        forward_reply(&call, &reply, checks[i].also);
         assert_string_equal(buf_as_text(&reply.fields), checks[i].expected);
     }
 }

@@ -1,0 +1,24 @@
+/* cors_plan: which pages of other origins may read a route's replies, as the file says it. */
+#ifndef GATEWAY_CORS_PLAN_H
+#define GATEWAY_CORS_PLAN_H
+
+#include "setting.h"
+
+struct cors_plan {
+    bool is_for_all;     /* origins: ["*"] */
+    struct str *origins; /* else: as browsers write them, or with a star for names below */
+    unsigned origin_count;
+    bool has_credentials;
+    struct str headers; /* "Content-Type, X-A": what requests may have; at NULL: nothing said */
+    struct str expose;  /* the same of what pages may read of replies */
+    struct str max_age; /* seconds that a browser keeps the answer to a preflight, "600" */
+};
+
+/* Reads the `cors` at `node`; mistakes are noted. NULL where that is null, which takes away what
+ * would be inherited. */
+const struct cors_plan *cors_plan_read(struct settings *settings, uint32_t node);
+
+/* Do both say the same of preflights? */
+bool cors_plan_is_same(const struct cors_plan *a, const struct cors_plan *b);
+
+#endif
