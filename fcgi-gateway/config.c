@@ -7,6 +7,7 @@
 #include <errno.h>
 #include "duplicate.h"
 #include "lib/buf.h"
+#include "openapi.h"
 #include "plan.h"
 #include "upstream_plan.h"
 
@@ -27,6 +28,18 @@ static void read_name(struct settings *settings, uint32_t node, void *target)
             "without a space");
     ((struct config *)target)->name = text;
 }
+
+static void read_description(struct settings *settings, uint32_t node, void *target)
+{
+    setting_text(settings, node, &((struct config *)target)->description);
+}
+
+static void read_version(struct settings *settings, uint32_t node, void *target)
+{
+    setting_text(settings, node, &((struct config *)target)->version);
+}
+
+/* --- errors --- */
 
 static void read_errors(struct settings *settings, uint32_t node, void *target)
 {
@@ -116,6 +129,8 @@ static void read_all(struct settings *settings, struct config *config)
 {
     static const struct setting known[] = {
         { "name", false, read_name },
+        { "description", false, read_description },
+        { "version", false, read_version },
         { "upstreams", false, upstream_plans_read },
         { "errors", false, read_errors },
         { "limits", false, read_limits },
@@ -152,6 +167,16 @@ static struct str read_file(const char *file, struct arena *arena)
     return text;
 }
 
+/* Last, when it is known that all of it is good. */
+static void describe(struct config *config)
+{
+    for (unsigned i = 0; i < config->route_count; i++)
+        if (config->routes[i].kind == ROUTE_OPENAPI) {
+            config->openapi = openapi_new(config);
+            return;
+        }
+}
+
 struct config *config_read(const char *file, struct arena *arena, FILE *out)
 {
     struct str text = read_file(file, arena);
@@ -165,6 +190,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     *config = (struct config){
         .arena = arena,
         .name = STR("gateway"),
+        .version = STR("1.0.0"),
         .errors = ERROR_PLAN_DEFAULT,
         .body_max = 1024 * 1024,
     };
@@ -177,5 +203,8 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     } else
         mistake_add(&mistakes, error.at, "%s", error.what);
     mistakes_print(&mistakes, out);
-    return mistakes_are_there(&mistakes) ? NULL : config;
+    if (mistakes_are_there(&mistakes))
+        return NULL;
+    describe(config);
+    return config;
 }

@@ -18,6 +18,7 @@ enum route_kind {
     ROUTE_PASS,    /* one call, streamed */
     ROUTE_COMPOSE, /* calls, if any, and a reply from a template */
     ROUTE_HEALTH,
+    ROUTE_OPENAPI,
 };
 
 struct route {
@@ -38,11 +39,24 @@ struct route {
     struct jq_program *jq;                    /* what makes the body of it; NULL: it is the body */
     const struct template *failure;           /* NULL: the gateway's own error body */
     uint32_t failure_needs;                   /* a bit for every call that `failure` shows */
+
+    /* For the API's description alone. The schemas are JSON, or at NULL where nothing is known. */
+    struct str summary, description;
+    struct str schema;                     /* of the reply's body, as the file says it */
+    struct str reply_shape, failure_shape; /* the same, as the templates tell it */
+    const struct reference_input *inputs;
+};
+
+/* The API's description, made once. */
+struct openapi {
+    struct str text; /* JSON */
+    struct str etag; /* with its quotes */
 };
 
 struct config {
-    struct arena *arena; /* owner of all of it */
-    struct str name;     /* what the gateway calls itself */
+    struct arena *arena;             /* owner of all of it */
+    struct str name;                 /* what the gateway calls itself */
+    struct str description, version; /* of the API */
     struct upstream *upstreams;
     unsigned upstream_count;
     struct error_plan errors;
@@ -50,7 +64,8 @@ struct config {
     struct router *router;
     struct route *routes;
     unsigned route_count;
-    struct json json; /* the file, for those who show parts of it */
+    struct json json;       /* the file, for those who show parts of it */
+    struct openapi openapi; /* empty where no route asks for it */
 };
 
 /* Reads the file. Returns NULL where it cannot be used, after writing every mistake to `out`, one

@@ -4,6 +4,7 @@
  * one that never met a route.
  */
 #include "error_plan.h"
+#include "shape.h"
 #include "template.h"
 
 enum { BODY = ERROR_STATUSES, KEY_COUNT };
@@ -45,10 +46,12 @@ static void read_body(struct settings *settings, uint32_t node, struct error_pla
     struct reference_scope scope = { .has_error = true, .has_only_error = true };
     unsigned mistakes = settings->mistakes->count;
     plan->body = NULL;
+    plan->body_shape = (struct str){ NULL, 0 };
     plan->crash_body = (struct str){ NULL, 0 };
     if (settings->json.nodes[node].type == JSON_NULL)
         return; /* a route that wants the usual shape */
     plan->body = template_new(settings, node, &scope);
+    plan->body_shape = shape_of(settings, node);
     if (settings->mistakes->count == mistakes)
         plan->crash_body = crash_body(plan->body, settings->arena);
 }

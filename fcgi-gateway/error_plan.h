@@ -24,6 +24,7 @@ enum error_cause {
 struct error_plan {
     int statuses[ERROR_STATUSES];
     const struct template *body; /* NULL: {"error":title,"message":message} */
+    struct str body_shape;       /* its JSON Schema, for the API's description */
     struct str crash_body;       /* the body for a handler that crashed, or an empty str */
 };
 

@@ -146,6 +146,9 @@ static void say_answer(struct explanation *self)
     case ROUTE_HEALTH:
         say_health(self);
         break;
+    case ROUTE_OPENAPI:
+        explain_line(self, "Reply", "200: the description of all routes, OpenAPI 3.1");
+        break;
     }
 }
 

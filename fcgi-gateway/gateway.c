@@ -9,6 +9,7 @@
 #include "cors.h"
 #include "error_body.h"
 #include "health.h"
+#include "openapi.h"
 #include "pass.h"
 
 static int answer(struct request *request, struct reply *reply, const struct config *config,
@@ -22,6 +23,8 @@ static int answer(struct request *request, struct reply *reply, const struct con
         return compose(request, reply, config, route, match);
     case ROUTE_HEALTH:
         return health(request, reply, config);
+    case ROUTE_OPENAPI:
+        return openapi(request, reply, config);
     }
     return reply_error(reply, 500, "Internal error", NULL);
 }

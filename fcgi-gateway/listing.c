@@ -16,6 +16,8 @@ const char *listing_kind(const struct route *route)
         return route->call_count ? "compose" : "static";
     case ROUTE_HEALTH:
         return "health";
+    case ROUTE_OPENAPI:
+        return "openapi";
     }
     return "";
 }

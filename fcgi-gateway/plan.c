@@ -6,6 +6,7 @@
  * That is worked out here, once, so that a request only follows bit masks.
  */
 #include "plan.h"
+#include "shape.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -89,6 +90,7 @@ static void read_pass(struct settings *settings, uint32_t node, struct plan *pla
 static void read_reply(struct settings *settings, uint32_t node, struct plan *plan)
 {
     plan->route->reply = template_new(settings, node, &plan->scope);
+    plan->route->reply_shape = shape_of(settings, node);
 }
 
 static void read_jq(struct settings *settings, uint32_t node, struct plan *plan)
@@ -123,6 +125,7 @@ static void read_failure(struct settings *settings, uint32_t node, struct plan *
     plan->scope.used = 0;
     plan->route->failure = template_new(settings, node, &plan->scope);
     plan->route->failure_needs = plan->scope.used;
+    plan->route->failure_shape = shape_of(settings, node);
     plan->scope.has_error = false;
 }
 
@@ -139,6 +142,28 @@ static void read_errors(struct settings *settings, uint32_t node, struct plan *p
 static void read_cors(struct settings *settings, uint32_t node, struct plan *plan)
 {
     plan->route->cors = cors_plan_read(settings, node);
+}
+
+/* --- the API's description --- */
+
+static void read_summary(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    setting_text(settings, node, &plan->route->summary);
+}
+
+static void read_description(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    setting_text(settings, node, &plan->route->description);
+}
+
+/* What a schema means is for those who read the description: it is passed on as it is. */
+static void read_schema(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    if (settings->json.nodes[node].type == JSON_OBJECT)
+        plan->route->schema = json_raw(&settings->json, node);
+    else
+        setting_mistake(settings, node, "a schema is an object (JSON Schema), not %s",
+            json_type_name(settings->json.nodes[node].type));
 }
 
 /* --- kinds of routes --- */
@@ -162,6 +187,9 @@ static const struct key {
     { "timeout", OF_ALL, read_timeout },
     { "errors", OF_ALL, read_errors },
     { "cors", OF_ALL, read_cors },
+    { "summary", OF_ALL, read_summary },
+    { "description", OF_ALL, read_description },
+    { "schema", OF_ALL, read_schema },
 };
 
 /* Keys that say of which kind a route is. Of two the first is believed. */
@@ -206,16 +234,19 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
         json_member(&settings->json, node, STR("jq")) == JSON_NONE)
         setting_mistake(settings, node, "'reply' is missing here");
     plan->route->needs_body = plan->scope.uses_body;
+    plan->route->inputs = plan->scope.inputs;
 }
 
 static void read_short_form(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    static const char *const builtins[] = { "builtin:health" };
+    static const char *const builtins[] = { "builtin:health", "builtin:openapi" };
     struct str text;
     if (!setting_text(settings, node, &text))
         return;
     if (str_is(text, "builtin:health"))
         plan->route->kind = ROUTE_HEALTH;
+    else if (str_is(text, "builtin:openapi"))
+        plan->route->kind = ROUTE_OPENAPI;
     else if (text.len >= 8 && memcmp(text.at, "builtin:", 8) == 0)
         setting_mistake(settings, node, "there is no '%.*s'%s", (int)text.len, text.at,
             mistake_suggestion(settings->arena, text, builtins, COUNT(builtins)));

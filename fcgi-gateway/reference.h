@@ -18,17 +18,6 @@
 
 #define CALLS_MAX 32 /* calls of one route: a bit each in a mask */
 
-/* What a reference may name at the place where it stands. */
-struct reference_scope {
-    struct str pattern; /* the route's "METHOD /path/{parameter}" */
-    struct str calls[CALLS_MAX];
-    unsigned call_count;
-    bool has_error;      /* in an error's body: {error.title} and the others */
-    bool has_only_error; /* nothing else may be referred to */
-    uint32_t used;       /* out: a bit for every call that was referred to */
-    bool uses_body;      /* out: {body...} was referred to */
-};
-
 enum reference_root {
     REFERENCE_PARAMETER,
     REFERENCE_QUERY,
@@ -38,6 +27,27 @@ enum reference_root {
     REFERENCE_CALL,
     REFERENCE_CALL_STATUS,
     REFERENCE_CALL_HEADER,
+};
+
+/* Something of the request that a route refers to, for the API's description: a query parameter, a
+ * header field, a member of the body (no name: all of it). */
+struct reference_input {
+    enum reference_root root;
+    struct str name;
+    bool is_int;
+    struct reference_input *next;
+};
+
+/* What a reference may name at the place where it stands. */
+struct reference_scope {
+    struct str pattern; /* the route's "METHOD /path/{parameter}" */
+    struct str calls[CALLS_MAX];
+    unsigned call_count;
+    bool has_error;                 /* in an error's body: {error.title} and the others */
+    bool has_only_error;            /* nothing else may be referred to */
+    uint32_t used;                  /* out: a bit for every call that was referred to */
+    bool uses_body;                 /* out: {body...} was referred to */
+    struct reference_input *inputs; /* out: each once, in the order of their coming */
 };
 
 struct reference {

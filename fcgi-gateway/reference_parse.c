@@ -142,7 +142,7 @@ static bool take_type(struct str *inside)
     return true;
 }
 
-const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
+static const char *parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference)
 {
     struct str words[STEPS_MAX];
@@ -173,4 +173,33 @@ const char *reference_parse(struct str inside, struct reference_scope *scope, st
     reference->root = REFERENCE_PARAMETER;
     reference->name = arena_copy(arena, words[0].at, words[0].len);
     return NULL;
+}
+
+/* Notes what the client is asked for. Of a body only the first name: what is below belongs to it.
+ */
+static void note_input(
+    struct reference_scope *scope, const struct reference *reference, struct arena *arena)
+{
+    struct reference_input **end = &scope->inputs, input = { .root = reference->root };
+    bool is_whole = reference->root != REFERENCE_BODY || reference->step_count == 1;
+    if (reference->root != REFERENCE_BODY)
+        input.name = str_of(reference->name);
+    else if (reference->step_count > 0)
+        input.name = reference->steps[0];
+    while (*end && ((*end)->root != input.root || !str_eq((*end)->name, input.name)))
+        end = &(*end)->next;
+    if (!*end) {
+        *end = arena_alloc(arena, sizeof input);
+        **end = input;
+    }
+    (*end)->is_int |= reference->is_int && is_whole;
+}
+
+const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
+    struct reference *reference)
+{
+    const char *wrong = parse(inside, scope, arena, reference);
+    if (!wrong && reference_is_optional(reference))
+        note_input(scope, reference, arena);
+    return wrong;
 }

@@ -145,7 +145,7 @@ check() {
 
 @test "what a message repeats from the file stays in its line" {
   check '{"a\nb\u001b[31m":1,"routes":{}}' \
-    '1:2: unknown key '"'a\u000ab\u001b[31m'"' (known here: name, upstreams, errors, limits, routes)'
+    '1:2: unknown key '"'a\u000ab\u001b[31m'"' (known here: name, description, version, upstreams, errors, limits, routes)'
 }
 
 @test "an upstream that no route uses is a warning: the file is used, and a start says it too" {
