@@ -299,8 +299,11 @@ static bool wait_for_end(struct pool *pool)
 {
     long long reviewed_us = log_clock_us();
     while (!atomic_load(&pool->is_crashed) && !atomic_load(&pool->is_failed)) {
-        if (seat_wait_main(true, REVIEW_MS) == SIGTERM)
+        int number = seat_wait_main(true, REVIEW_MS);
+        if (number == SIGTERM)
             return true;
+        if (number == SIGHUP && pool->work->reload)
+            pool->work->reload(pool->work->context);
         if (log_clock_us() - reviewed_us >= REVIEW_MS * 1000LL) {
             review(pool);
             reviewed_us = log_clock_us();
@@ -316,7 +319,7 @@ static bool is_sigterm_pending(void)
 }
 
 /* After a crash: a moment without requests, so that starting anew delays none; but not for long. A
- * SIGTERM ends the wait and stays pending. */
+ * SIGTERM ends the wait and stays pending; so does a SIGHUP, for the program that starts anew. */
 static void wait_for_quiet(struct pool *pool)
 {
     long long until_us = log_clock_us() + QUIET_MS * 1000LL;

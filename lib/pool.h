@@ -14,6 +14,7 @@ struct pool_work {
     void *(*thread_start)(void *context); /* returns what the two below get; NULL: no memory */
     bool (*serve)(void *thread, int fd);  /* owns fd; false: it crashed, and is not called again */
     void (*thread_stop)(void *thread);
+    void (*reload)(void *context); /* at SIGHUP, in the main thread; NULL: nothing happens */
 };
 
 enum pool_end {

@@ -27,7 +27,17 @@ static ssize_t read_whole(const char *path, char *bytes, size_t size)
     return got < 0 || len == size ? -1 : (ssize_t)len;
 }
 
-void renew_program(void)
+/* Those of libraries may lack FD_CLOEXEC. */
+static void close_all_but(int kept_fd)
+{
+    unsigned first = STDERR_FILENO + 1,
+             kept = kept_fd > STDERR_FILENO ? (unsigned)kept_fd : first - 1;
+    if (kept > first)
+        close_range(first, kept - 1, 0);
+    close_range(kept + 1, ~0U, 0);
+}
+
+void renew_program(int kept_fd)
 {
     static char line[COMMAND_LINE_MAX]; /* once in a process's life, and never twice at a time */
     char *arguments[ARGUMENTS_MAX + 1];
@@ -46,7 +56,7 @@ void renew_program(void)
 
     ssize_t program_len = readlink("/proc/self/exe", program, sizeof(program) - 1);
     program[program_len > 0 ? program_len : 0] = 0;
-    close_range(STDERR_FILENO + 1, ~0U, 0); /* those of libraries may lack FD_CLOEXEC */
-    execv(program, arguments);              /* by its name, which is then the process's, too */
-    execv("/proc/self/exe", arguments);     /* the file was replaced or deleted meanwhile */
+    close_all_but(kept_fd);
+    execv(program, arguments);          /* by its name, which is then the process's, too */
+    execv("/proc/self/exe", arguments); /* the file was replaced or deleted meanwhile */
 }

@@ -27,8 +27,8 @@ static void mask_signal(int how, int number)
     pthread_sigmask(how, &set, NULL);
 }
 
-/* Threads inherit the mask: SIGTERM is for the main thread only, which takes it from sigtimedwait.
- */
+/* Threads inherit the mask: SIGTERM and SIGHUP are for the main thread only, which takes them from
+ * sigtimedwait. */
 void seat_init_signals(void)
 {
     struct sigaction action = { .sa_handler = on_wake, .sa_flags = SA_RESTART };
@@ -36,6 +36,7 @@ void seat_init_signals(void)
     sigaction(WAKE_SIGNAL, &action, NULL);
     mask_signal(SIG_BLOCK, WAKE_SIGNAL);
     mask_signal(SIG_BLOCK, SIGTERM);
+    mask_signal(SIG_BLOCK, SIGHUP);
 }
 
 void seat_take(struct seat *seat)
@@ -73,14 +74,16 @@ void seat_call_main(pthread_t main_thread)
     pthread_kill(main_thread, WAKE_SIGNAL);
 }
 
-int seat_wait_main(bool takes_sigterm, long ms)
+int seat_wait_main(bool takes_orders, long ms)
 {
     struct timespec limit = { ms / 1000, ms % 1000 * 1000000 };
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, WAKE_SIGNAL);
-    if (takes_sigterm)
+    if (takes_orders) {
         sigaddset(&set, SIGTERM);
+        sigaddset(&set, SIGHUP);
+    }
     return sigtimedwait(&set, NULL, &limit);
 }

@@ -40,8 +40,8 @@ bool seat_wake(struct seat *seat);
 /* Tells the main thread that there is something to look at. */
 void seat_call_main(pthread_t main_thread);
 
-/* In the main thread: waits for seat_call_main, or also for SIGTERM. Returns the signal, or -1
- * after `ms` milliseconds. */
-int seat_wait_main(bool takes_sigterm, long ms);
+/* In the main thread: waits for seat_call_main, or also for what the process is told from outside:
+ * SIGTERM and SIGHUP. Returns the signal, or -1 after `ms` milliseconds. */
+int seat_wait_main(bool takes_orders, long ms);
 
 #endif

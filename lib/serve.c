@@ -35,15 +35,20 @@ struct thread {
     bool is_ended; /* the reply was sent to its end */
 };
 
+/* The request gets what belongs to the thread and, if that can be had, its context. */
 static bool make_ready(struct thread *thread)
 {
     const struct responder *responder = thread->responder;
+    struct request *request = &thread->request;
 
     if (!thread->is_ready) {
         thread->own = responder->thread_start ? responder->thread_start(responder->context) : NULL;
         thread->is_ready = thread->own || !responder->thread_start;
     }
-    thread->request.thread = thread->own;
+    request->thread = thread->own;
+    request->context = thread->is_ready || !responder->begin ? responder->context : NULL;
+    if (thread->is_ready && responder->begin)
+        responder->begin(request, thread->own);
     return thread->is_ready;
 }
 
@@ -55,24 +60,26 @@ static int answer(struct thread *thread, struct connection *connection, char **v
     struct reply *reply = &thread->reply;
     const char *why;
 
-    *request = (struct request){
-        .arena = &thread->arena, .connection = connection, .context = responder->context
-    };
+    *request = (struct request){ .arena = &thread->arena, .connection = connection };
     buf_init(&request->log, &thread->arena);
     reply_init(reply, request);
     int status = request_fill(request, variables, responder->body_max, &why);
     connection->body_left = request->body_length;
     thread->is_open = true;
+    bool is_ready = make_ready(thread);
 
     if (status && !responder->refuse)
         reply_error(reply, status, reply_reason(status), why);
-    else if (!make_ready(thread))
+    else if (!is_ready)
         status = reply_error(reply, 503, reply_reason(503), "The responder is out of resources");
     else if (status)
         status = responder->refuse(request, reply, status, why);
     else
         status = responder->handle(request, reply);
-    return reply_finish(reply, status);
+    status = reply_finish(reply, status);
+    if (is_ready && responder->end)
+        responder->end(request, thread->own);
+    return status;
 }
 
 /* One connection from its first byte to its end. */
@@ -172,9 +179,8 @@ static void stop_thread(void *argument)
     free(thread);
 }
 
-/* Signals that a terminal, or lighttpd when it opens its logs again, sends to the whole process
- * group. They are the web server's to act on: it ends its responders by SIGTERM, after their last
- * request. */
+/* Signals that a terminal sends to the whole process group. They are the web server's to act on: it
+ * ends its responders by SIGTERM, after their last request. */
 static void ignore_unless_handled(int number)
 {
     struct sigaction action;
@@ -182,25 +188,36 @@ static void ignore_unless_handled(int number)
         signal(number, SIG_IGN);
 }
 
+/* pool_work.reload */
+static void reload(void *context)
+{
+    const struct responder *responder = context;
+    if (responder->reload)
+        responder->reload(responder->context);
+}
+
 static int serve_fastcgi(const struct responder *responder, const struct listener *listener)
 {
     const struct pool_work work = { .context = (void *)responder,
         .thread_start = start_thread,
         .serve = serve_connection,
-        .thread_stop = stop_thread };
+        .thread_stop = stop_thread,
+        .reload = reload };
 
     ignore_unless_handled(SIGINT);
-    ignore_unless_handled(SIGHUP);
+    if (!responder->reload)
+        ignore_unless_handled(SIGHUP);
     if (!fastcgi_init()) {
         log_event("cannot start libfcgi");
         return EXIT_FAILURE;
     }
+    log_event("started");
     switch (pool_run(&work, listener, responder->threads_max)) {
     case POOL_STOPPED:
         return EXIT_SUCCESS;
     case POOL_CRASHED:
         log_event("starts anew after a crash");
-        renew_program();
+        renew_program(responder->kept_fd);
         __attribute__((fallthrough));
     case POOL_STOPPED_CRASHED:
         _exit(EXIT_CRASHED); /* without the program's clean-up: its memory may be damaged */

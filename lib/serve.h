@@ -28,6 +28,20 @@ struct responder {
     void (*thread_stop)(void *thread);
 
     void *context; /* the program's own, handed to the functions above through request->context */
+
+    /* Optional: SIGHUP (FastCGI only). Called in the main thread while requests go on in others. */
+    void (*reload)(void *context);
+
+    /* Optional, both or none: around every request, also around one that is answered 400 without
+     * `handle`. `begin` may put what holds for this request alone (of a program that reloads: what
+     * is in use just now) into request->context and request->thread; `end` says that nothing of it
+     * is used any more. Both get what thread_start returned; where it returned NULL they are not
+     * called and request->context is NULL. After a crash `end` is not called, nor anything else
+     * for this thread. */
+    void (*begin)(struct request *request, void *thread);
+    void (*end)(struct request *request, void *thread);
+
+    int kept_fd; /* a descriptor that the program finds again when it starts anew; 0: none */
     unsigned threads_max; /* requests at the same time; more wait in the listening socket */
     int64_t body_max;     /* bytes; a longer body is answered 413 */
 };
