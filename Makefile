@@ -38,7 +38,7 @@ start: ## the same in the background; returns when it answers
 	@$(MAKE) --no-print-directory build
 	@lighttpd/control start
 
-stop restart status logs: ## what they say, for what was started with this RUN_DIR
+stop restart reload status logs: ## what they say, for what was started with this RUN_DIR
 	@lighttpd/control $@
 
 deps: ## install the Debian packages that building, running, testing and lint need
@@ -147,7 +147,7 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart status logs deps clean test check asan tsan fuzz lint containers help \
+.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz lint containers help \
 	units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -189,6 +189,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     struct config *config = arena_zero(arena, sizeof *config);
     *config = (struct config){
         .arena = arena,
+        .text = text,
         .name = STR("gateway"),
         .version = STR("1.0.0"),
         .errors = ERROR_PLAN_DEFAULT,

@@ -47,6 +47,9 @@ int gateway_handle(struct request *request, struct reply *reply)
     enum route_result result = find_route(request, reply, config, &match);
     if (cors_answers(request, reply, config, &match))
         return 204;
+    if (request->body_length > config->body_max)
+        return reply_error(
+            reply, 413, reply_reason(413), "The request body is longer than allowed");
     switch (result) {
     case ROUTE_FOUND:
         return answer(request, reply, config, &match);

@@ -5,8 +5,8 @@
 #include "lib/reply.h"
 #include "lib/request.h"
 
-/* Answers one request; request->context is the struct config, request->thread the struct caller.
- * Returns the status. */
+/* Answers one request; request->context is the struct config, request->thread the struct caller
+ * (see worker.h). Returns the status. */
 int gateway_handle(struct request *request, struct reply *reply);
 
 /* Answers one that lib/serve will not hand to a handler (struct responder's refuse). */

@@ -2,12 +2,16 @@
  *
  * The configuration is the argument, or what GATEWAY_CONFIG names, or fcgi-gateway/gateway.json.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "config.h"
 #include "gateway.h"
+#include "live.h"
 #include "question.h"
+#include "reload.h"
+#include "upstream.h"
+#include "worker.h"
 #include "lib/serve.h"
 
 /* Requests at the same time. Each has a thread with a small stack; more wait in the socket. */
@@ -28,45 +32,46 @@ static const char *config_path(const char *argument)
     return variable && *variable ? variable : "fcgi-gateway/gateway.json";
 }
 
-static void *thread_start(void *context)
-{
-    (void)context;
-    return caller_new();
-}
-
-static void thread_stop(void *thread)
-{
-    caller_free(thread);
-}
-
 static int run(const char *file)
 {
-    struct arena arena;
-    arena_init(&arena);
-    struct config *config = config_read(file, &arena, stderr);
-    if (!config) {
-        arena_clear(&arena);
+    struct live *live = live_new(file, stderr);
+    if (!live)
         return 1;
-    }
     struct responder responder = {
         .name = "fcgi-gateway",
         .handle = gateway_handle,
         .refuse = gateway_refuse,
-        .thread_start = thread_start,
-        .thread_stop = thread_stop,
-        .context = config,
+        .thread_start = worker_start,
+        .thread_stop = worker_stop,
+        .begin = worker_begin,
+        .end = worker_end,
+        .reload = reload,
+        .context = live,
         .threads_max = THREADS_MAX,
-        .body_max = config->body_max,
+        .body_max = INT64_MAX, /* the configuration's own, which may change: see gateway.c */
+        .kept_fd = live_kept_fd(live),
     };
-    if (!upstream_init()) {
+    int status = 1;
+    if (upstream_init())
+        status = serve(&responder);
+    else
         fputs("fcgi-gateway: libcurl cannot start\n", stderr);
-        return 1;
-    }
-    return serve(&responder);
+    live_free(live);
+    return status;
+}
+
+/* Before anything else: a SIGHUP waits until the main thread takes it. */
+static void hold_reloads(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
 int main(int argc, char **argv)
 {
+    hold_reloads();
     if (!serve_has_own_arguments())
         argc = 1;
     const struct question *question = argc > 1 ? question_find(argv[1]) : NULL;

@@ -1,0 +1,50 @@
+/* worker: what one thread of the gateway keeps between requests, and how a request gets it.
+ *
+ * Its connections to upstreams, and its note of the configuration that it uses. What answers
+ * requests sees only a configuration and a caller, and nothing of reloads.
+ */
+#include "worker.h"
+#include <stdlib.h>
+#include "live.h"
+#include "upstream.h"
+
+struct worker {
+    struct caller *caller;
+    struct live_slot *slot;
+};
+
+void *worker_start(void *live)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+    if (!worker)
+        return NULL;
+    worker->caller = caller_new();
+    worker->slot = live_join(live);
+    if (worker->caller && worker->slot)
+        return worker;
+    worker_stop(worker);
+    return NULL;
+}
+
+void worker_stop(void *context)
+{
+    struct worker *worker = context;
+    caller_free(worker->caller);
+    if (worker->slot)
+        live_leave(worker->slot);
+    free(worker);
+}
+
+void worker_begin(struct request *request, void *context)
+{
+    struct worker *worker = context;
+    request->context = live_take(worker->slot);
+    request->thread = worker->caller;
+}
+
+void worker_end(struct request *request, void *context)
+{
+    struct worker *worker = context;
+    (void)request;
+    live_release(worker->slot);
+}
