@@ -76,12 +76,28 @@ static void say_route(struct explanation *self, const char *file, const struct r
     }
 }
 
+static void say_cors(struct explanation *self, const struct cors_plan *plan)
+{
+    struct buf origins;
+    buf_init(&origins, self->arena);
+    for (unsigned i = 0; i < plan->origin_count && !plan->is_for_all; i++) {
+        buf_text(&origins, i ? ", " : "");
+        buf_str(&origins, plan->origins[i]);
+    }
+    explain_line(self, "", "pages of %s may read the reply%s",
+        plan->is_for_all ? "every origin" : buf_as_text(&origins),
+        plan->has_credentials ? ", with credentials" : "");
+    explain_line(self, "", "a preflight is answered 204");
+}
+
 static void say_guards(struct explanation *self)
 {
     explain_line(self, "Guards", "a request body of more than %s is answered 413",
         quantity_size(self->arena, self->config->body_max));
     if (self->route->needs_body)
         explain_line(self, "", "a request body that is not JSON is answered 400 or 415");
+    if (self->route->cors)
+        say_cors(self, self->route->cors);
 }
 
 /* --- kinds of routes --- */

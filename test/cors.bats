@@ -212,3 +212,12 @@ JSON
   [[ ${lines[2]} == *":3:72: unknown key 'orgins' (did you mean 'origins'?)" ]]
   [[ ${lines[3]} == *":4:35: 'origins' is missing here" && ${#lines[@]} == 4 ]]
 }
+
+@test "--explain says whose pages may read the reply" {
+  run -0 "$BUILD/fcgi-gateway" --explain 'GET /sink'
+  [[ $output == *$'\n          pages of https://a.example, https://*.example.com:8443, null may read the reply, with credentials\n          a preflight is answered 204\n'* ]]
+  run -0 "$BUILD/fcgi-gateway" --explain 'GET /open'
+  [[ $output == *$'\n          pages of every origin may read the reply\n'* ]]
+  run -0 "$BUILD/fcgi-gateway" --explain 'DELETE /sink'
+  [[ $output != *pages* ]]
+}
