@@ -57,9 +57,7 @@ struct config {
     struct arena *arena;             /* owner of all of it */
     struct str name;                 /* what the gateway calls itself */
     struct str description, version; /* of the API */
-    struct arena *arena; /* owner of all of it */
-    struct str text;     /* the file, byte for byte */
-    struct str name;     /* what the gateway calls itself */
+    struct str text;                 /* the file, byte for byte */
     struct upstream *upstreams;
     unsigned upstream_count;
     struct error_plan errors;
