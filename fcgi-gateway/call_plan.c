@@ -94,16 +94,78 @@ static void read_when(struct settings *settings, uint32_t node, void *target)
     reading->call->when = template_only_reference(settings, node, reading->scope);
 }
 
+static void read_timeout(struct settings *settings, uint32_t node, void *target)
+{
+    struct reading *reading = target;
+    setting_duration(settings, node, &reading->call->timeout_ms);
+}
+
+static void read_else(struct settings *settings, uint32_t node, void *target)
+{
+    struct reading *reading = target;
+    reading->call->otherwise = template_new(settings, node, reading->scope);
+}
+
+/* Only bodies have arrays: parameters, query, fields, errors and statuses never do. */
+static void read_each(struct settings *settings, uint32_t node, void *target)
+{
+    struct reading *reading = target;
+    reading->scope->has_each = false; /* it is no element of itself */
+    const struct reference *array = template_only_reference(settings, node, reading->scope);
+    reading->scope->has_each = true;
+    if (array &&
+        ((array->root != REFERENCE_BODY && array->root != REFERENCE_CALL) || array->is_int))
+        setting_mistake(
+            settings, node, "'each' goes over an array of the body or of another call's reply");
+    reading->call->each = array;
+}
+
+static void read_max(struct settings *settings, uint32_t node, void *target)
+{
+    struct reading *reading = target;
+    setting_int(settings, node, 1, EACH_AT_ONCE_MAX, &reading->call->at_once);
+}
+
+static void read_result(struct settings *settings, uint32_t node, void *target)
+{
+    struct reading *reading = target;
+    reading->scope->has_reply = true;
+    reading->call->result = template_new(settings, node, reading->scope);
+    reading->scope->has_reply = false;
+}
+
+/* What only means something together with `each`. */
+static void check_each(struct settings *settings, uint32_t node)
+{
+    static const char *const of_each[] = { "max", "result" };
+    if (json_member(&settings->json, node, STR("each")) != JSON_NONE)
+        return;
+    for (unsigned i = 0; i < COUNT(of_each); i++) {
+        uint32_t value = json_member(&settings->json, node, str_of(of_each[i]));
+        if (value != JSON_NONE) /* the name stands in front of its value */
+            setting_mistake(
+                settings, value - 1, "'%s' only goes with 'each', which is missing", of_each[i]);
+    }
+}
+
+/* In this order: what follows `each` may refer to the element. */
 static void read_object(struct settings *settings, uint32_t node, struct reading *reading)
 {
     static const struct setting known[] = {
+        { "each", false, read_each },
         { "call", true, read_line },
         { "headers", false, read_headers },
         { "body", false, read_body },
         { "when", false, read_when },
+        { "timeout", false, read_timeout },
+        { "else", false, read_else },
+        { "max", false, read_max },
+        { "result", false, read_result },
     };
     struct call_plan *call = reading->call;
+    call->at_once = EACH_AT_ONCE;
     setting_object(settings, node, known, COUNT(known), reading);
+    check_each(settings, node);
     if (call->body && call->method && strcmp(call->method, "GET") == 0)
         setting_mistake(settings, node, "a GET has no body: write POST, PUT or PATCH");
 }
@@ -117,5 +179,6 @@ void call_plan_read(struct settings *settings, uint32_t node, const struct confi
         read_object(settings, node, &reading);
     else
         read_line(settings, node, &reading);
+    scope->has_each = false;
     call->after = scope->used;
 }

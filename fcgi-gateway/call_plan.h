@@ -7,15 +7,25 @@
 
 struct config;
 
+/* How many calls of one `each` are under way at once: enough to hide a service's latency, and never
+ * so many that one request takes a service from all others. */
+#define EACH_AT_ONCE 8
+#define EACH_AT_ONCE_MAX 64
+
 struct call_plan {
     struct str name;
     const struct upstream *upstream;
     const char *method;
     const struct template_text *target;
     struct field_plans fields;
-    const struct template *body;  /* NULL: none */
-    const struct reference *when; /* the call is made only if this is true; NULL: always */
-    uint32_t after;               /* a bit for every call whose reply this one needs */
+    const struct template *body;      /* NULL: none */
+    const struct reference *when;     /* the call is made only if this is true; NULL: always */
+    int timeout_ms;                   /* 0: the upstream's */
+    const struct template *otherwise; /* `else`: the reply where the call gives none; or NULL */
+    const struct reference *each;     /* the array whose elements have a call each; or NULL */
+    int at_once;                      /* of `each`: calls under way */
+    const struct template *result;    /* of `each`: one element's; NULL: its reply as it is */
+    uint32_t after;                   /* a bit for every call whose reply this one needs */
 };
 
 /* Reads "upstream METHOD /path" or an object with that as its `call`; call->name is there already,

@@ -6,17 +6,28 @@
  */
 #include "compose.h"
 #include <stdlib.h>
+#include "each.h"
 #include "error_body.h"
 #include "failure.h"
 #include "forward.h"
 #include "lib/body.h"
 #include "lib/log.h"
 
+#define ROUTE_TIMEOUT_MS 30000 /* where the file says none: longer nobody waits for a page */
+
+/* One call of the route: a call on the wire, or one for every element of an array. */
+struct step {
+    struct ask ask;
+    struct each *each;         /* NULL: just the one */
+    const struct call *failed; /* what is told of it where it failed */
+};
+
 struct composition {
     struct request *request;
     const struct config *config;
     const struct route *route;
-    struct call *calls;         /* in the order of the route's calls */
+    struct ask_terms terms;
+    struct step *steps;         /* in the order of the route's calls */
     struct call_reply *replies; /* the same */
     struct reference_values values;
     uint32_t started, done, failed, skipped; /* a bit for every call */
@@ -27,96 +38,93 @@ static uint32_t bit(unsigned call)
     return (uint32_t)1 << call;
 }
 
-static void fail(
-    struct composition *self, unsigned index, enum call_outcome outcome, const char *cause)
+/* The reply that the file has for a call that gave none. Nothing where it needs what is missing. */
+static void use_else(struct composition *self, unsigned index)
 {
-    self->calls[index].outcome = outcome;
-    self->calls[index].cause = cause;
+    struct call_reply *reply = &self->replies[index];
+    struct buf text;
+    buf_init(&text, self->request->arena);
+    *reply = (struct call_reply){ .is_there = false };
+    if (template_write(self->route->calls[index].otherwise, &self->values, &text))
+        reply->is_there = json_read(&reply->json, buf_as_str(&text), self->request->arena, NULL);
+    self->done |= bit(index);
+}
+
+/* A client that has gone needs no reply instead. */
+static void give_up(struct composition *self, unsigned index, const struct call *failed)
+{
+    if (self->route->calls[index].otherwise && failed->outcome != CALL_GONE) {
+        use_else(self, index);
+        return;
+    }
+    self->steps[index].failed = failed;
     self->failed |= bit(index);
 }
 
-/* A call lacks a value: whoever should have given it, the client or a service, is to blame. */
-static void fail_for_lack(struct composition *self, unsigned index, const struct reference *missing)
-{
-    struct buf cause;
-    buf_init(&cause, self->request->arena);
-    buf_str(&cause, missing->text);
-    buf_text(&cause, " is missing");
-    if (reference_is_clients(missing))
-        fail(self, index, CALL_UNMADE, buf_as_text(&cause));
-    else
-        fail(self, index, CALL_BROKEN, "A reply lacks what this call needs");
-    failure_log_call(self->request, self->route->calls[index].name, &self->calls[index]);
-}
+/* --- one call, or one for every element --- */
 
-/* Bytes of a call's body that are still to be sent. */
-static ssize_t read_body(struct call *call, void *bytes, size_t size)
+static void settle_ask(struct composition *self, unsigned index)
 {
-    struct str *left = call->context;
-    size_t len = left->len < size ? left->len : size;
-    if (len)
-        memcpy(bytes, left->at, len);
-    *left = (struct str){ left->at + len, left->len - len };
-    return (ssize_t)len;
-}
-
-static void set_body(struct composition *self, const struct call_plan *plan, struct call *call)
-{
-    struct arena *arena = self->request->arena;
-    struct str *left = arena_alloc(arena, sizeof *left);
-    struct buf body;
-    buf_init(&body, arena);
-    if (!template_write(plan->body, &self->values, &body))
-        buf_text(&body, "{}"); /* as in a reply: nothing of it is there */
-    *left = buf_as_str(&body);
-    call->read = read_body;
-    call->body_length = (int64_t)left->len;
-    call->context = left;
-}
-
-/* The fields that the file says, in front of those that every call has. */
-static void set_fields(struct composition *self, const struct call_plan *plan, struct call *call)
-{
-    struct arena *arena = self->request->arena;
-    struct call_field *first = forward_own(self->request, plan->body != NULL);
-    for (unsigned i = plan->fields.count; i-- > 0;) {
-        struct call_field *field = arena_alloc(arena, sizeof *field);
-        struct str value = field_plan_value(&plan->fields.list[i], &self->values, arena);
-        *field = (struct call_field){ plan->fields.list[i].name, value, first };
-        if (value.at)
-            first = field;
+    struct ask *ask = &self->steps[index].ask;
+    failure_log_call(self->request, self->route->calls[index].name, &ask->call);
+    if (!ask->is_good) {
+        give_up(self, index, &ask->call);
+        return;
     }
-    call->fields = first;
+    self->replies[index] = ask->reply;
+    self->done |= bit(index);
+}
+
+static void start_ask(struct composition *self, unsigned index)
+{
+    struct ask *ask = &self->steps[index].ask;
+    const struct reference *missing =
+        ask_prepare(ask, &self->route->calls[index], &self->terms, &self->values);
+    ask->step = index;
+    if (missing)
+        ask_lack(ask, missing->text, reference_is_clients(missing));
+    else
+        ask_start(ask, &self->terms);
+    if (ask->is_ended)
+        settle_ask(self, index);
+}
+
+static void settle_each(struct composition *self, unsigned index)
+{
+    struct each *each = self->steps[index].each;
+    if (self->failed & bit(index) || each_state(each) == EACH_RUNNING)
+        return;
+    if (each_state(each) == EACH_DONE && each_reply(each, &self->replies[index]))
+        self->done |= bit(index);
+    else
+        give_up(self, index, each_failed(each));
+    each_log(each);
+}
+
+/* --- the graph --- */
+
+/* Is the call not made at all? Where `when` is about the elements, that is theirs to say. */
+static bool is_unwanted(const struct composition *self, const struct call_plan *plan)
+{
+    return plan->when && plan->when->root != REFERENCE_EACH &&
+           !reference_is_true(plan->when, &self->values);
 }
 
 static void start(struct composition *self, unsigned index)
 {
     const struct call_plan *plan = &self->route->calls[index];
-    struct call *call = &self->calls[index];
-    struct buf target;
-    buf_init(&target, self->request->arena);
+    struct step *step = &self->steps[index];
     self->started |= bit(index);
-    *call = (struct call){
-        .upstream = plan->upstream,
-        .method = plan->method,
-        .timeout_ms = plan->upstream->timeout_ms,
-        .arena = self->request->arena,
-    };
-    if (plan->when && !reference_is_true(plan->when, &self->values)) {
-        self->done |= bit(index); /* not made: whatever refers to it is missing */
-        return;
+    if (is_unwanted(self, plan) && plan->otherwise) {
+        use_else(self, index);
+    } else if (is_unwanted(self, plan)) {
+        self->done |= bit(index); /* whatever refers to it is missing */
+    } else if (plan->each) {
+        step->each = each_new(plan, index, &self->terms, &self->values);
+        settle_each(self, index);
+    } else {
+        start_ask(self, index);
     }
-    const struct reference *missing =
-        template_text_write_target(plan->target, &self->values, &target);
-    if (missing) {
-        fail_for_lack(self, index, missing);
-        return;
-    }
-    if (plan->body)
-        set_body(self, plan, call);
-    set_fields(self, plan, call);
-    call->target = buf_as_text(&target);
-    caller_start(self->request->thread, call);
 }
 
 /* Starts every call whose needs are met, and skips those that wait for one that failed. */
@@ -139,43 +147,17 @@ static void start_ready(struct composition *self)
     }
 }
 
-static const char *answered(struct composition *self, int status)
+/* A call on the wire has ended. */
+static void settle(struct composition *self, struct ask *ask)
 {
-    struct buf text;
-    buf_init(&text, self->request->arena);
-    buf_printf(&text, "Service answered %d", status);
-    return buf_as_text(&text);
-}
-
-static bool is_json(struct composition *self, const struct call *call)
-{
-    struct json json;
-    return json_read(&json, call->body, self->request->arena, NULL);
-}
-
-/* A call has ended: is its reply one that can be used? */
-static void judge(struct composition *self, unsigned index)
-{
-    struct call *call = &self->calls[index];
-    struct call_reply *reply = &self->replies[index];
-    if (call->outcome != CALL_OK)
-        self->failed |= bit(index);
-    else if (call->status >= 400 && call->status < 500)
-        self->failed |= bit(index); /* stays CALL_OK: this reply is for the client */
-    else if (call->status >= 500 && !self->route->failure && is_json(self, call))
-        self->failed |= bit(index); /* the same: it knows better than we do what is wrong */
-    else if (call->status >= 500)
-        fail(self, index, CALL_UNREACHABLE, answered(self, call->status));
-    else if (call->status >= 300)
-        fail(self, index, CALL_BROKEN, answered(self, call->status));
-    else if (call->body.len > 0 && !json_read(&reply->json, call->body, self->request->arena, NULL))
-        fail(self, index, CALL_BROKEN, "The reply is not JSON");
-    else {
-        reply->is_there = call->body.len > 0;
-        reply->call = call;
-        self->done |= bit(index);
+    struct each *each = self->steps[ask->step].each;
+    if (each) {
+        each_ended(each, ask);
+        settle_each(self, ask->step);
+    } else {
+        ask_judge(ask, &self->terms);
+        settle_ask(self, ask->step);
     }
-    failure_log_call(self->request, self->route->calls[index].name, call);
 }
 
 /* The first call in the order of the file that failed, or -1. */
@@ -192,9 +174,22 @@ static bool is_decided(const struct composition *self)
     if (first < 0)
         return false;
     uint32_t needed = bit(first) - 1;
-    if (self->calls[first].outcome != CALL_OK && self->calls[first].outcome != CALL_UNMADE)
+    const struct call *failed = self->steps[first].failed;
+    if (failed->outcome != CALL_OK && failed->outcome != CALL_UNMADE)
         needed |= self->route->failure_needs;
     return (needed & (self->done | self->failed | self->skipped)) == needed;
+}
+
+static void log_given_up(struct composition *self)
+{
+    uint32_t given_up = self->started & ~(self->done | self->failed);
+    for (unsigned i = 0; i < self->route->call_count; i++) {
+        const struct step *step = &self->steps[i];
+        if (given_up & bit(i) && step->each)
+            each_log(step->each);
+        else if (given_up & bit(i))
+            failure_log_call(self->request, self->route->calls[i].name, &step->ask.call);
+    }
 }
 
 static void run_calls(struct composition *self)
@@ -203,14 +198,11 @@ static void run_calls(struct composition *self)
     struct call *ended;
     start_ready(self);
     while (!is_decided(self) && (ended = caller_next(caller))) {
-        judge(self, ended - self->calls);
+        settle(self, ask_of(ended));
         start_ready(self);
     }
     caller_cancel(caller);
-    uint32_t given_up = self->started & ~(self->done | self->failed);
-    for (unsigned i = 0; i < self->route->call_count; i++)
-        if (given_up & bit(i))
-            failure_log_call(self->request, self->route->calls[i].name, &self->calls[i]);
+    log_given_up(self);
 }
 
 /* The reply of a call that answered 4xx (or 5xx, where the file says no failure) is the client's.
@@ -306,25 +298,40 @@ static int reply_success(struct composition *self, struct reply *reply)
     return reply_json(reply, success_status(self), body);
 }
 
+/* The deadline is counted from here, when the request's body is there: a slow client takes its
+ * time from nobody. */
+static void set_terms(struct composition *self)
+{
+    int route_ms = self->route->timeout_ms ? self->route->timeout_ms : ROUTE_TIMEOUT_MS;
+    self->terms = (struct ask_terms){
+        .request = self->request,
+        .route_ms = route_ms,
+        .deadline_us = log_clock_us() + route_ms * 1000LL,
+        .keeps_5xx = !self->route->failure,
+    };
+}
+
 int compose(struct request *request, struct reply *reply, const struct config *config,
     const struct route *route, const struct route_match *match)
 {
     struct composition self = { .request = request, .config = config, .route = route };
-    self.calls = arena_zero(request->arena, route->call_count * sizeof *self.calls);
+    self.steps = arena_zero(request->arena, route->call_count * sizeof *self.steps);
     self.replies = arena_zero(request->arena, route->call_count * sizeof *self.replies);
     struct json body;
-    self.values = (struct reference_values){ request, match, NULL, self.replies, NULL };
+    self.values =
+        (struct reference_values){ .request = request, .match = match, .replies = self.replies };
     if (route->needs_body) {
         int status = body_read_json(request, reply, "application/json", &body);
         if (status)
             return status;
         self.values.body = &body;
     }
+    set_terms(&self);
     run_calls(&self);
     int first = first_failed(&self);
     if (first < 0)
         return reply_success(&self, reply);
-    const struct call *call = &self.calls[first];
+    const struct call *call = self.steps[first].failed;
     if (call->outcome == CALL_UNMADE)
         return reply_error(reply, 400, "Bad request", call->cause);
     return call->outcome == CALL_OK ? pass_on(reply, call, route)

@@ -6,8 +6,7 @@
 #include "failure.h"
 #include "lib/buf.h"
 
-/* "5 seconds", "1 second", "1.5 seconds", "120 milliseconds" */
-static const char *duration_text(struct arena *arena, int duration_ms)
+const char *failure_duration(struct arena *arena, int duration_ms)
 {
     struct buf text;
     buf_init(&text, arena);
@@ -42,8 +41,9 @@ struct error_values failure_of(const struct call *call, const struct error_plan 
         return values_of(call, plan, ERROR_UNREACHABLE, " unavailable", why);
     case CALL_TIMEOUT:
         return values_of(call, plan, ERROR_TIMEOUT, " timeout",
-            join(call->arena, STR("Service did not respond in "),
-                duration_text(call->arena, call->timeout_ms)));
+            call->cause ? why
+                        : join(call->arena, STR("Service did not respond in "),
+                              failure_duration(call->arena, call->timeout_ms)));
     case CALL_REFUSED:
         return values_of(call, plan, ERROR_REFUSED, " not asked", why);
     case CALL_GONE:

@@ -18,9 +18,6 @@ struct plan {
     uint32_t call_nodes[CALLS_MAX];
 };
 
-/* First words of references that mean something else than a parameter or a call. */
-static const char *const reserved[] = { "query", "header", "body", "error" };
-
 /* Notes the calls' names and where they stand. */
 static void note_call(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
@@ -31,10 +28,10 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
         setting_mistake(settings, name, "a route has at most %d calls", CALLS_MAX);
         return;
     }
-    for (unsigned i = 0; i < COUNT(reserved); i++)
-        if (str_is(text, reserved[i]))
-            setting_mistake(settings, name,
-                "'%s' means something else in references: name the call otherwise", reserved[i]);
+    if (reference_is_reserved(text))
+        setting_mistake(settings, name,
+            "'%.*s' means something else in references: name the call otherwise", (int)text.len,
+            text.at);
     if (reference_is_parameter(route->line, text))
         setting_mistake(settings, name, "'%.*s' is a path parameter of this route already",
             (int)text.len, text.at);
@@ -43,6 +40,8 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
         setting_mistake(
             settings, name, "a call's name is one word without ' ', '.', ':', '{', '}'");
     plan->call_nodes[route->call_count] = value;
+    if (json_member(&settings->json, value, STR("each")) != JSON_NONE)
+        plan->scope.many |= (uint32_t)1 << plan->scope.call_count;
     plan->scope.calls[plan->scope.call_count++] = text;
     route->calls[route->call_count++].name = text;
 }
@@ -261,11 +260,10 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         .route = route,
         .scope = { .pattern = route->line },
     };
-    for (unsigned i = 0; i < COUNT(reserved); i++)
-        if (reference_is_parameter(route->line, str_of(reserved[i])))
-            mistake_add(settings->mistakes, route->at,
-                "'%s' means something else in references: name the path parameter otherwise",
-                reserved[i]);
+    const char *reserved = reference_reserved_parameter(route->line);
+    if (reserved)
+        mistake_add(settings->mistakes, route->at,
+            "'%s' means something else in references: name the path parameter otherwise", reserved);
     route->status = 200;
     route->errors = config->errors;
     switch (settings->json.nodes[node].type) {

@@ -88,9 +88,11 @@ static bool element_number(struct str step, uint32_t *number)
     return step.len > 0;
 }
 
-static struct value find_in_json(const struct reference *reference, const struct json *json)
+/* Follows the reference's steps from `node` on. */
+static struct value find_in_json(
+    const struct reference *reference, const struct json *json, uint32_t node)
 {
-    uint32_t node = 0, number;
+    uint32_t number;
     for (unsigned i = 0; i < reference->step_count && node != JSON_NONE; i++) {
         struct str step = reference->steps[i];
         if (json->nodes[node].type == JSON_OBJECT)
@@ -107,12 +109,21 @@ static struct value find_in_call(
     const struct reference *reference, const struct call_reply *reply, struct arena *arena)
 {
     if (reference->root == REFERENCE_CALL && reply->is_there)
-        return find_in_json(reference, &reply->json);
+        return find_in_json(reference, &reply->json, 0);
     if (reference->root == REFERENCE_CALL || !reply->call)
         return (struct value){ .kind = VALUE_MISSING };
     if (reference->root == REFERENCE_CALL_HEADER)
         return text_value(call_field(reply->call, reference->name));
     return number_value(reply->call->status, arena);
+}
+
+static const struct call_reply *find_reply(
+    const struct reference *reference, const struct reference_values *values)
+{
+    static const struct call_reply nothing;
+    if (reference->call < CALLS_MAX)
+        return &values->replies[reference->call];
+    return values->reply ? values->reply : &nothing;
 }
 
 static struct value find_any(
@@ -129,12 +140,16 @@ static struct value find_any(
         return find_error(reference->name, values->error, values->request->arena);
     case REFERENCE_BODY:
         if (values->body)
-            return find_in_json(reference, values->body);
+            return find_in_json(reference, values->body, 0);
+        break;
+    case REFERENCE_EACH:
+        if (values->each)
+            return find_in_json(reference, values->each, values->element);
         break;
     case REFERENCE_CALL:
     case REFERENCE_CALL_STATUS:
     case REFERENCE_CALL_HEADER:
-        return find_in_call(reference, &values->replies[reference->call], values->request->arena);
+        return find_in_call(reference, find_reply(reference, values), values->request->arena);
     }
     return (struct value){ .kind = VALUE_MISSING };
 }

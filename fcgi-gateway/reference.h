@@ -3,8 +3,9 @@
  * {order.$status} and {order.$headers.Location} are what came with a call's reply. Behind the last
  * word ":int" makes everything but a whole number count as missing.
  *
- * The first word is a path parameter, `query`, `header`, `body`, `error` (in a failure body) or the
- * name of a call; the rest walks into the call's JSON reply, by member name or element number. */
+ * The first word is a path parameter, `query`, `header`, `body`, `error` (in a failure body),
+ * `each` and `reply` (in a call with `each`) or the name of a call; the rest walks into the JSON,
+ * by member name or element number. */
 #ifndef GATEWAY_REFERENCE_H
 #define GATEWAY_REFERENCE_H
 
@@ -24,6 +25,7 @@ enum reference_root {
     REFERENCE_HEADER,
     REFERENCE_ERROR,
     REFERENCE_BODY,
+    REFERENCE_EACH,
     REFERENCE_CALL,
     REFERENCE_CALL_STATUS,
     REFERENCE_CALL_HEADER,
@@ -43,18 +45,24 @@ struct reference_scope {
     struct str pattern; /* the route's "METHOD /path/{parameter}" */
     struct str calls[CALLS_MAX];
     unsigned call_count;
+    uint32_t many;                  /* a bit for every call with `each`: it has replies, not one */
     bool has_error;                 /* in an error's body: {error.title} and the others */
     bool has_only_error;            /* nothing else may be referred to */
+    bool has_each;                  /* in a call with `each`: the element */
+    bool has_reply;                 /* in its `result`: the element's reply */
     uint32_t used;                  /* out: a bit for every call that was referred to */
     bool uses_body;                 /* out: {body...} was referred to */
     struct reference_input *inputs; /* out: each once, in the order of their coming */
 };
 
+/* In place of a call's number: the reply of the element that `result` is written for. */
+#define REFERENCE_REPLY CALLS_MAX
+
 struct reference {
     enum reference_root root;
-    unsigned call;           /* of REFERENCE_CALL... */
+    unsigned call;           /* of REFERENCE_CALL..., or REFERENCE_REPLY */
     const char *name;        /* of a parameter, query parameter, header field, error member */
-    const struct str *steps; /* into JSON, of REFERENCE_BODY and REFERENCE_CALL */
+    const struct str *steps; /* into JSON, of REFERENCE_BODY, _EACH and _CALL */
     unsigned step_count;
     bool is_int;     /* anything but a whole number is missing */
     struct str text; /* what stands between the braces, for messages */
@@ -81,11 +89,20 @@ struct reference_values {
     const struct json *body;          /* the request's; NULL where no reference needs it */
     const struct call_reply *replies; /* in the order of the route's calls; NULL without calls */
     const struct error_values *error; /* NULL outside of a failure */
+    const struct json *each;          /* where the element is; NULL outside of `each` */
+    uint32_t element;                 /* its node */
+    const struct call_reply *reply;   /* the element's; NULL outside of `result` */
 };
 
 /* Parses the text between the braces. Returns NULL, or what is wrong with it (in the arena). */
 const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference);
+
+/* Is `word` a first word that means something else than a parameter or a call? */
+bool reference_is_reserved(struct str word);
+
+/* The first such word that is a parameter of the route's pattern, or NULL. */
+const char *reference_reserved_parameter(struct str pattern);
 
 /* Is `name` a parameter of the route's pattern? */
 bool reference_is_parameter(struct str pattern, struct str name);

@@ -11,6 +11,18 @@
 static const char *const error_members[] = { "title", "message", "status", "cause" };
 #define ERROR_MEMBERS (sizeof error_members / sizeof *error_members)
 
+/* First words that mean something else than a parameter or a call. */
+static const char *const reserved[] = { "query", "header", "body", "error", "each", "reply" };
+#define RESERVED (sizeof reserved / sizeof *reserved)
+
+bool reference_is_reserved(struct str word)
+{
+    for (unsigned i = 0; i < RESERVED; i++)
+        if (str_is(word, reserved[i]))
+            return true;
+    return false;
+}
+
 /* The next parameter name of a pattern at or after *at: "{name}", "{name:int}", "{name*}". */
 static bool next_parameter(struct str pattern, size_t *at, struct str *name)
 {
@@ -34,6 +46,14 @@ bool reference_is_parameter(struct str pattern, struct str name)
     return false;
 }
 
+const char *reference_reserved_parameter(struct str pattern)
+{
+    for (unsigned i = 0; i < RESERVED; i++)
+        if (reference_is_parameter(pattern, str_of(reserved[i])))
+            return reserved[i];
+    return NULL;
+}
+
 static unsigned split(struct str text, struct str *words)
 {
     unsigned count = 0;
@@ -46,12 +66,22 @@ static unsigned split(struct str text, struct str *words)
     return count;
 }
 
+/* Only what may stand here is worth a suggestion. */
+static bool may_stand(const char *word, const struct reference_scope *scope)
+{
+    return (scope->has_error || strcmp(word, "error") != 0) &&
+           (scope->has_each || strcmp(word, "each") != 0) &&
+           (scope->has_reply || strcmp(word, "reply") != 0);
+}
+
 static const char *unknown_name(
     struct str word, const struct reference_scope *scope, struct arena *arena)
 {
-    const char *known[CALLS_MAX + ROUTE_PARAMETERS_MAX + 4] = { "query", "header", "body",
-        "error" };
-    unsigned count = scope->has_error ? 4 : 3;
+    const char *known[RESERVED + CALLS_MAX + ROUTE_PARAMETERS_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < RESERVED; i++)
+        if (may_stand(reserved[i], scope))
+            known[count++] = reserved[i];
     for (unsigned i = 0; i < scope->call_count; i++)
         known[count++] = arena_copy(arena, scope->calls[i].at, scope->calls[i].len);
     struct str name;
@@ -122,14 +152,37 @@ static const char *parse_came_with(
     return "a call's reply came with $status and $headers.Name only";
 }
 
-static const char *parse_call(unsigned call, const struct str *words, unsigned count,
-    struct reference_scope *scope, struct arena *arena, struct reference *reference)
+/* A call's reply, or the one of an element. */
+static const char *parse_reply(unsigned call, const struct str *words, unsigned count,
+    struct arena *arena, struct reference *reference)
 {
-    scope->used |= (uint32_t)1 << call;
     reference->root = REFERENCE_CALL;
     reference->call = call;
     if (count > 1 && words[1].len && *words[1].at == '$')
         return parse_came_with(words, count, arena, reference);
+    return parse_steps(words, count, arena, reference);
+}
+
+static const char *parse_call(unsigned call, const struct str *words, unsigned count,
+    struct reference_scope *scope, struct arena *arena, struct reference *reference)
+{
+    scope->used |= (uint32_t)1 << call;
+    const char *wrong = parse_reply(call, words, count, arena, reference);
+    if (!wrong && reference->root != REFERENCE_CALL && scope->many >> call & 1)
+        return "a call with 'each' has many replies (in its 'result' write {reply.$status})";
+    return wrong;
+}
+
+/* {each...} and {reply...} */
+static const char *parse_element(const struct str *words, unsigned count,
+    const struct reference_scope *scope, struct arena *arena, struct reference *reference)
+{
+    if (str_is(words[0], "reply"))
+        return scope->has_reply ? parse_reply(REFERENCE_REPLY, words, count, arena, reference)
+                                : "{reply...} can only stand in the 'result' of a call with 'each'";
+    if (!scope->has_each)
+        return "{each...} can only stand in a call with 'each'";
+    reference->root = REFERENCE_EACH;
     return parse_steps(words, count, arena, reference);
 }
 
@@ -162,6 +215,8 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
         scope->uses_body = true;
         return parse_steps(words, count, arena, reference);
     }
+    if (str_is(words[0], "each") || str_is(words[0], "reply"))
+        return parse_element(words, count, scope, arena, reference);
     if (str_is(words[0], "error")) {
         const char *wrong = parse_named(REFERENCE_ERROR, words, count, arena, reference);
         return wrong ? wrong : parse_error_member(scope, words[1], arena);

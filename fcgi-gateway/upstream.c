@@ -88,7 +88,10 @@ void caller_free(struct caller *caller)
 
 static void postpone_deadline(struct transfer *transfer)
 {
-    transfer->deadline_us = log_clock_us() + transfer->call->timeout_ms * 1000LL;
+    const struct call *call = transfer->call;
+    transfer->deadline_us = log_clock_us() + call->timeout_ms * 1000LL;
+    if (call->deadline_us && call->deadline_us < transfer->deadline_us)
+        transfer->deadline_us = call->deadline_us;
 }
 
 /* Has the upstream answered already, in a way that makes the rest of the body useless? */
@@ -110,7 +113,8 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *user)
         return CURL_READFUNC_PAUSE;
     }
     ssize_t got = call->read(call, bytes, size * count);
-    postpone_deadline(transfer);
+    if (call->write)
+        postpone_deadline(transfer);
     if (got >= 0)
         return (size_t)got;
     transfer->client_gone = true;
@@ -296,7 +300,8 @@ void caller_start(struct caller *caller, struct call *call)
     call->status = 0;
     call->first_field = call->last_field = NULL;
     transfer->started_us = log_clock_us();
-    transfer->deadline_us = transfer->started_us + call->timeout_ms * 1000LL;
+    call->is_past_deadline = false;
+    postpone_deadline(transfer);
     transfer->next = caller->active;
     caller->active = transfer;
     curl_multi_add_handle(caller->multi, easy);
@@ -384,6 +389,17 @@ static struct transfer *find_late(struct caller *caller, int *wait_ms)
     return NULL;
 }
 
+static void end_late(struct transfer *late)
+{
+    struct call *call = late->call;
+    if (late->waiting_fd >= 0) {
+        set_outcome(call, CALL_GONE, "The client sent nothing of its body");
+        return;
+    }
+    set_outcome(call, CALL_TIMEOUT, NULL);
+    call->is_past_deadline = late->deadline_us == call->deadline_us;
+}
+
 /* The transfer that waits for the client; there is one client, so there is one at most. */
 static struct transfer *find_waiting(struct caller *caller)
 {
@@ -429,8 +445,7 @@ struct call *caller_next(struct caller *caller)
             return ended;
         struct transfer *late = find_late(caller, &wait_ms);
         if (late) {
-            set_outcome(late->call, late->waiting_fd < 0 ? CALL_TIMEOUT : CALL_GONE,
-                "The client sent nothing of its body");
+            end_late(late);
             return end_transfer(caller, late);
         }
         wait_for_any(caller, wait_ms);

@@ -50,7 +50,8 @@ struct call {
     const char *target;              /* path and query, sent byte for byte */
     const struct call_field *fields; /* header fields to send besides Host and Content-Length */
     int timeout_ms;
-    struct arena *arena; /* for what comes back */
+    long long deadline_us; /* of log_clock_us: the call ends then at the latest; 0: none */
+    struct arena *arena;   /* for what comes back */
 
     /* The body to send, or no `read`: bytes read, 0 at its end, -1 where the client went away. */
     ssize_t (*read)(struct call *call, void *bytes, size_t size);
@@ -69,7 +70,9 @@ struct call {
 
     /* What came back. */
     enum call_outcome outcome;
-    const char *cause; /* for people, where outcome is not CALL_OK; static or in the arena */
+    const char *cause;     /* for people, where outcome is not CALL_OK; static or in the arena; NULL
+                            * for a timeout that was the call's own */
+    bool is_past_deadline; /* a timeout, because deadline_us came */
     int status;
     struct call_field *first_field, *last_field; /* in the order of the reply */
     struct str body;                             /* where it was collected */

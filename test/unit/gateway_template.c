@@ -109,7 +109,9 @@ static void values_are_put_in(void **state)
         json_read(&body, STR("{\"a\":1,\"b\":{\"c\":\"x\"},\"price\":1.50}"), &arena, NULL));
     assert_true(json_read(&replies[0].json, str_of(user), &arena, NULL));
     struct error_values error = { STR("down"), STR("why"), 503, "broken" };
-    struct reference_values values = { &request, &match, &body, replies, &error };
+    struct reference_values values = {
+        .request = &request, .match = &match, .body = &body, .replies = replies, .error = &error
+    };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct mistakes mistakes;
         struct template *template = compile(checks[i].template, &mistakes);
