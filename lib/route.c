@@ -1,12 +1,14 @@
 /* route: the tree of segments, and the walk through it.
  *
  * Every node stands for one place in the paths: its children are the fixed texts that may come next
- * (sorted, found by halving), and at most one each of int, any and rest. A node is reached by one
- * way only, so a walk sees every node at most once, however much it has to turn back. Parameters'
- * names belong to what was registered and not to the nodes: "GET /a/{x}" and "POST /a/{y}" share
- * theirs.
+ * (in a hash table), and at most one each of int, any and rest. A request looks at one line of the
+ * processor's cache for each, however many there are: bench/routes.c holds that. A node is reached
+ * by one way only, so a walk sees every node at most once, however much it has to turn back.
+ * Parameters' names belong to what was registered and not to the nodes: "GET /a/{x}" and "POST
+ * /a/{y}" share theirs.
  */
 #include "route.h"
+#include <stdint.h>
 #include "pattern.h"
 #include "uri.h"
 
@@ -17,11 +19,19 @@ struct endpoint {
     bool implied;            /* a HEAD that came with GET, and gives way to an explicit one */
 };
 
+/* A place in a node's hash table. The hash stands beside the pointer: what is something else is
+ * passed over without a look at it. */
+struct slot {
+    uint64_t hash;
+    struct node *child; /* NULL: nothing here, and nothing behind it */
+};
+
 struct node {
-    struct str text;     /* of a fixed segment, decoded */
-    struct node **fixed; /* sorted by text */
-    size_t fixed_count, fixed_cap;
+    struct str text;                 /* of a fixed segment, decoded */
+    struct slot *fixed;              /* fixed_cap of them, never more than half of them taken */
+    uint32_t fixed_count, fixed_cap; /* cap is 0 or a power of two */
     struct node *by_int, *by_any, *by_rest;
+    unsigned methods; /* bits of the endpoints that there are */
     struct endpoint endpoints[METHOD_COUNT];
 };
 
@@ -38,61 +48,67 @@ struct router *router_new(struct arena *arena)
     return router;
 }
 
-/* Any order that is total will do; lengths tell most texts apart without a look at them. */
-static int compare(struct str a, struct str b)
+/* Eight bytes at a time. What is in the tables is the file's, so nobody outside can make them bad,
+ * and a simple hash is good enough. */
+static uint64_t hash_of(struct str text)
 {
-    if (a.len != b.len) {
-        return a.len < b.len ? -1 : 1;
+    uint64_t hash = text.len;
+
+    for (size_t i = 0; i < text.len; i += sizeof(uint64_t)) {
+        uint64_t word = 0;
+
+        memcpy(&word, text.at + i, text.len - i < sizeof word ? text.len - i : sizeof word);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u; /* 2^64 divided by the golden ratio */
+        hash ^= hash >> 32;
     }
-    return memcmp(a.at, b.at, a.len);
+    return hash;
 }
 
-/* Where in node->fixed `text` is, or would have to be. */
-static size_t place_of(const struct node *node, struct str text)
+/* The slot that has `text`, or where it would have to be. There is always an empty one. */
+static struct slot *slot_of(const struct node *node, struct str text, uint64_t hash)
 {
-    size_t low = 0, high = node->fixed_count;
+    for (uint32_t i = (uint32_t)hash;; i++) {
+        struct slot *slot = &node->fixed[i & (node->fixed_cap - 1)];
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (compare(node->fixed[middle]->text, text) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
+        if (slot->child == NULL || (slot->hash == hash && str_eq(slot->child->text, text))) {
+            return slot;
         }
     }
-    return low;
 }
 
 static struct node *fixed_child(const struct node *node, struct str text)
 {
-    size_t place = place_of(node, text);
+    return node->fixed_count ? slot_of(node, text, hash_of(text))->child : NULL;
+}
 
-    return place < node->fixed_count && str_eq(node->fixed[place]->text, text) ? node->fixed[place]
-                                                                               : NULL;
+static void grow_table(struct router *router, struct node *node)
+{
+    struct slot *old = node->fixed;
+    uint32_t old_cap = node->fixed_cap;
+
+    node->fixed_cap = old_cap ? old_cap * 2 : 2;
+    node->fixed = arena_zero(router->arena, node->fixed_cap * sizeof *node->fixed);
+    for (uint32_t i = 0; i < old_cap; i++) {
+        if (old[i].child) {
+            *slot_of(node, old[i].child->text, old[i].hash) = old[i];
+        }
+    }
 }
 
 static struct node *add_fixed(struct router *router, struct node *node, struct str text)
 {
     struct node *child = fixed_child(node, text);
-    size_t place;
+    uint64_t hash = hash_of(text);
 
     if (child) {
         return child;
     }
-    if (node->fixed_count == node->fixed_cap) {
-        size_t cap = node->fixed_cap ? node->fixed_cap * 2 : 4;
-
-        node->fixed = arena_grow(router->arena, node->fixed, node->fixed_cap * sizeof *node->fixed,
-            cap * sizeof *node->fixed);
-        node->fixed_cap = cap;
+    if (node->fixed_count * 2 >= node->fixed_cap) {
+        grow_table(router, node);
     }
     child = arena_zero(router->arena, sizeof *child);
     child->text = text;
-    place = place_of(node, text);
-    memmove(node->fixed + place + 1, node->fixed + place,
-        (node->fixed_count - place) * sizeof *node->fixed);
-    node->fixed[place] = child;
+    *slot_of(node, text, hash) = (struct slot){ hash, child };
     node->fixed_count++;
     return child;
 }
@@ -133,9 +149,11 @@ static void register_methods(struct node *node, unsigned methods, struct endpoin
             node->endpoints[method] = endpoint;
         }
     }
+    node->methods |= methods;
     if (methods & 1u << METHOD_GET && node->endpoints[METHOD_HEAD].target == NULL) {
         endpoint.implied = true;
         node->endpoints[METHOD_HEAD] = endpoint;
+        node->methods |= 1u << METHOD_HEAD;
     }
 }
 
@@ -183,11 +201,7 @@ static void arrive(struct walk *walk, const struct node *node)
     const struct endpoint *endpoint =
         walk->method < METHOD_COUNT ? &node->endpoints[walk->method] : NULL;
 
-    for (unsigned method = 0; method < METHOD_COUNT; method++) {
-        if (node->endpoints[method].target) {
-            match->allow |= 1u << method;
-        }
-    }
+    match->allow |= node->methods;
     if (match->target || endpoint == NULL || endpoint->target == NULL) {
         return;
     }
