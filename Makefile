@@ -15,7 +15,8 @@ UNITS    = $(patsubst %.c,$(BUILD)/%,$(wildcard test/unit/*.c))
 EXAMPLES = $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*/*.c))
 SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard lib/sql/*.sql fcgi-*/sql/*.sql examples/*/sql/*.sql))
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
-SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
+BENCHES  = $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c bench/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
 
 FUZZED   = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 FUZZ_LIB = $(patsubst %,lib/%.c,arena buf text uri json json_node route pattern)
@@ -77,6 +78,11 @@ fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 		(cd $(BUILD)/fuzz && ./$$name -max_total_time=$(SECONDS)) || exit 1; \
 	done
 
+bench-routes: ## what 1,000 routes cost against 10; takes a minute
+	@.ci/packages bench
+	@$(MAKE) --no-print-directory build $(BENCHES)
+	@BUILD=$(BUILD) bench/routes.sh
+
 lint: ## warnings of two compilers, static checks, formats, the rule of the folders
 	@.ci/packages lint
 	@.ci/lint
@@ -87,7 +93,7 @@ containers: ## build and start the containers, then run the contract's calls aga
 
 help: ## this list
 	@awk -F ' *## *' '/^## / { print ""; print $$2 } \
-		/^[a-z][a-z ]*:.* ## / { split($$1, t, ":"); printf "  make %-26s %s\n", t[1], $$2 }' Makefile
+		/^[a-z][a-z -]*:.* ## / { split($$1, t, ":"); printf "  make %-26s %s\n", t[1], $$2 }' Makefile
 
 # What follows is how.
 
@@ -118,6 +124,10 @@ $(UNITS): $(BUILD)/%: $(BUILD)/obj/%.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $< $(ARCHIVES) $(LIBS) -lcmocka -ljansson
 
+$(BENCHES): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)/lib.a
+	@mkdir -p $(@D)
+	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $(FIXTURES): $(BUILD)/%: $(BUILD)/obj/%.o $(call objects_of,test/fixtures/lib) $(BUILD)/lib.a
 	@mkdir -p $(@D)
 	$(call say,LINK) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -147,7 +157,7 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz lint containers help \
+.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench-routes lint containers help \
 	units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
