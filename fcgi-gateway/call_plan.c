@@ -107,14 +107,20 @@ static void read_else(struct settings *settings, uint32_t node, void *target)
 }
 
 /* Only bodies have arrays: parameters, query, fields, errors and statuses never do. */
+static bool may_be_array(const struct reference *reference)
+{
+    return !reference->is_int &&
+           (reference->root == REFERENCE_BODY || reference->root == REFERENCE_CALL);
+}
+
 static void read_each(struct settings *settings, uint32_t node, void *target)
 {
     struct reading *reading = target;
+    unsigned mistakes = settings->mistakes->count;
     reading->scope->has_each = false; /* it is no element of itself */
     const struct reference *array = template_only_reference(settings, node, reading->scope);
     reading->scope->has_each = true;
-    if (array &&
-        ((array->root != REFERENCE_BODY && array->root != REFERENCE_CALL) || array->is_int))
+    if (settings->mistakes->count == mistakes && !may_be_array(array))
         setting_mistake(
             settings, node, "'each' goes over an array of the body or of another call's reply");
     reading->call->each = array;

@@ -18,6 +18,18 @@ struct plan {
     uint32_t call_nodes[CALLS_MAX];
 };
 
+/* Other calls must know that this one has many replies, and that it cannot be anything but an array
+ * where it has no `else`. */
+static void note_each(struct settings *settings, uint32_t node, struct reference_scope *scope)
+{
+    uint32_t bit = (uint32_t)1 << scope->call_count;
+    if (json_member(&settings->json, node, STR("each")) == JSON_NONE)
+        return;
+    scope->many |= bit;
+    if (json_member(&settings->json, node, STR("else")) == JSON_NONE)
+        scope->arrays |= bit;
+}
+
 /* Notes the calls' names and where they stand. */
 static void note_call(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
@@ -40,8 +52,7 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
         setting_mistake(
             settings, name, "a call's name is one word without ' ', '.', ':', '{', '}'");
     plan->call_nodes[route->call_count] = value;
-    if (json_member(&settings->json, value, STR("each")) != JSON_NONE)
-        plan->scope.many |= (uint32_t)1 << plan->scope.call_count;
+    note_each(settings, value, &plan->scope);
     plan->scope.calls[plan->scope.call_count++] = text;
     route->calls[route->call_count++].name = text;
 }
@@ -260,10 +271,12 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         .route = route,
         .scope = { .pattern = route->line },
     };
-    const char *reserved = reference_reserved_parameter(route->line);
-    if (reserved)
-        mistake_add(settings->mistakes, route->at,
-            "'%s' means something else in references: name the path parameter otherwise", reserved);
+    const char *reserved;
+    for (unsigned i = 0; (reserved = reference_reserved(i)); i++)
+        if (reference_is_parameter(route->line, str_of(reserved)))
+            mistake_add(settings->mistakes, route->at,
+                "'%s' means something else in references: name the path parameter otherwise",
+                reserved);
     route->status = 200;
     route->errors = config->errors;
     switch (settings->json.nodes[node].type) {

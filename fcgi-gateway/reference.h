@@ -46,6 +46,7 @@ struct reference_scope {
     struct str calls[CALLS_MAX];
     unsigned call_count;
     uint32_t many;                  /* a bit for every call with `each`: it has replies, not one */
+    uint32_t arrays;                /* of these, those that give nothing but an array */
     bool has_error;                 /* in an error's body: {error.title} and the others */
     bool has_only_error;            /* nothing else may be referred to */
     bool has_each;                  /* in a call with `each`: the element */
@@ -98,11 +99,10 @@ struct reference_values {
 const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference);
 
-/* Is `word` a first word that means something else than a parameter or a call? */
+/* First words that mean something else than a parameter or a call: the one at `index`, or NULL
+ * behind the last. */
+const char *reference_reserved(unsigned index);
 bool reference_is_reserved(struct str word);
-
-/* The first such word that is a parameter of the route's pattern, or NULL. */
-const char *reference_reserved_parameter(struct str pattern);
 
 /* Is `name` a parameter of the route's pattern? */
 bool reference_is_parameter(struct str pattern, struct str name);

@@ -15,6 +15,11 @@ static const char *const error_members[] = { "title", "message", "status", "caus
 static const char *const reserved[] = { "query", "header", "body", "error", "each", "reply" };
 #define RESERVED (sizeof reserved / sizeof *reserved)
 
+const char *reference_reserved(unsigned index)
+{
+    return index < RESERVED ? reserved[index] : NULL;
+}
+
 bool reference_is_reserved(struct str word)
 {
     for (unsigned i = 0; i < RESERVED; i++)
@@ -44,14 +49,6 @@ bool reference_is_parameter(struct str pattern, struct str name)
         if (str_eq(parameter, name))
             return true;
     return false;
-}
-
-const char *reference_reserved_parameter(struct str pattern)
-{
-    for (unsigned i = 0; i < RESERVED; i++)
-        if (reference_is_parameter(pattern, str_of(reserved[i])))
-            return reserved[i];
-    return NULL;
 }
 
 static unsigned split(struct str text, struct str *words)
@@ -163,6 +160,14 @@ static const char *parse_reply(unsigned call, const struct str *words, unsigned 
     return parse_steps(words, count, arena, reference);
 }
 
+static bool is_number(struct str step)
+{
+    for (size_t i = 0; i < step.len; i++)
+        if (step.at[i] < '0' || step.at[i] > '9')
+            return false;
+    return true;
+}
+
 static const char *parse_call(unsigned call, const struct str *words, unsigned count,
     struct reference_scope *scope, struct arena *arena, struct reference *reference)
 {
@@ -170,6 +175,9 @@ static const char *parse_call(unsigned call, const struct str *words, unsigned c
     const char *wrong = parse_reply(call, words, count, arena, reference);
     if (!wrong && reference->root != REFERENCE_CALL && scope->many >> call & 1)
         return "a call with 'each' has many replies (in its 'result' write {reply.$status})";
+    if (!wrong && reference->step_count && scope->arrays >> call & 1 &&
+        !is_number(reference->steps[0]))
+        return "a call with 'each' gives an array (of each element's part make a 'result')";
     return wrong;
 }
 

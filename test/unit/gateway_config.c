@@ -211,6 +211,33 @@ static void calls_know_what_they_wait_for(void **state)
     arena_clear(&arena);
 }
 
+/* What a call's `each`, `else` and `result` refer to is waited for as what its path refers to is.
+ */
+static void calls_wait_for_all_that_they_refer_to(void **state)
+{
+    (void)state;
+    struct arena arena;
+    arena_init(&arena);
+    struct config *config = read_text(ROUTES
+        "\"GET /\":{\"calls\":{\"a\":\"users GET /\",\"b\":\"users GET /\",\"c\":\"users GET /\","
+        "\"d\":{\"each\":\"{a}\",\"call\":\"users GET "
+        "/{each}\",\"else\":\"{b}\",\"result\":[\"{c}\","
+        "\"{reply}\"],\"max\":3,\"timeout\":\"2s\"},"
+        "\"e\":{\"each\":\"{a}\",\"call\":\"users GET "
+        "/{each}\"}},\"reply\":\"{d}\",\"timeout\":\"3s\"}}}",
+        &arena, stderr);
+    assert_non_null(config);
+    const struct route *route = &config->routes[0];
+    assert_int_equal(route->timeout_ms, 3000);
+    assert_int_equal(route->calls[3].after, 7);
+    assert_int_equal(route->calls[3].at_once, 3);
+    assert_int_equal(route->calls[3].timeout_ms, 2000);
+    assert_int_equal(route->calls[4].after, 1);
+    assert_int_equal(route->calls[4].at_once, 8);
+    assert_int_equal(route->calls[4].timeout_ms, 0);
+    arena_clear(&arena);
+}
+
 static void values_arrive(void **state)
 {
     (void)state;
@@ -243,6 +270,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(calls_know_what_they_wait_for),
+        cmocka_unit_test(calls_wait_for_all_that_they_refer_to),
         cmocka_unit_test(values_arrive),
     };
     close(mkstemp(file_name));

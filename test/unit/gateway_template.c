@@ -74,6 +74,16 @@ static const struct check checks[] = {
     { "{\"...\":\"{orders}\"}", NULL },
     { "\"{error.status} {error.title}\"", "\"503 down\"" },
     { "\"{error.status}\"", "503" },
+    { "\"{each}\"", "{\"id\":3.0,\"tags\":[\"x\"]}" },
+    { "\"{each.id}\"", "3.0" },
+    { "\"{each.tags.0}\"", "\"x\"" },
+    { "\"{each.tags.1}\"", NULL },
+    { "\"{each.id:int}\"", NULL },
+    { "\"{reply.$status}\"", "404" },
+    { "\"{reply.name}\"", "\"Ben\"" },
+    { "\"{reply.$headers.ETag}\"", NULL },
+    { "{\"...\":\"{each}\",\"tags\":\"{reply.none}\",\"by\":\"{reply.name} of {user.user.price}\"}",
+        "{\"id\":3.0,\"by\":\"Ben of 12.50\"}" },
 };
 
 static struct template *compile(const char *text, struct mistakes *mistakes)
@@ -84,6 +94,8 @@ static struct template *compile(const char *text, struct mistakes *mistakes)
         .calls = { STR("user"), STR("orders") },
         .call_count = 2,
         .has_error = true,
+        .has_each = true,
+        .has_reply = true,
     };
     mistakes_init(mistakes, &arena, "test", str_of(text));
     assert_true(json_read(&settings.json, str_of(text), &arena, NULL));
@@ -108,9 +120,21 @@ static void values_are_put_in(void **state)
     assert_true(
         json_read(&body, STR("{\"a\":1,\"b\":{\"c\":\"x\"},\"price\":1.50}"), &arena, NULL));
     assert_true(json_read(&replies[0].json, str_of(user), &arena, NULL));
+    struct json list;
+    assert_true(json_read(&list, STR("[0,{\"id\":3.0,\"tags\":[\"x\"]}]"), &arena, NULL));
+    struct call missed = { .status = 404 };
+    struct call_reply reply = { .is_there = true, .call = &missed };
+    assert_true(json_read(&reply.json, STR("{\"name\":\"Ben\"}"), &arena, NULL));
     struct error_values error = { STR("down"), STR("why"), 503, "broken" };
     struct reference_values values = {
-        .request = &request, .match = &match, .body = &body, .replies = replies, .error = &error
+        .request = &request,
+        .match = &match,
+        .body = &body,
+        .replies = replies,
+        .error = &error,
+        .each = &list,
+        .element = json_element(&list, 0, 1),
+        .reply = &reply,
     };
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
         struct mistakes mistakes;
