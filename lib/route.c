@@ -225,7 +225,7 @@ static bool is_digits(struct str text)
 
 static void visit(struct walk *walk, const struct node *node, unsigned depth);
 
-/* Visits a child that takes a parameter, if there is one. */
+/* Visits a child that takes a parameter, if there is one. A rest has no children. */
 static void visit_with(
     struct walk *walk, const struct node *child, unsigned depth, struct str value, bool is_int)
 {
@@ -246,11 +246,15 @@ static void visit(struct walk *walk, const struct node *node, unsigned depth)
 
     if (depth == walk->segment_count) {
         arrive(walk, node);
+        visit_with(walk, node->by_rest, depth, (struct str){ walk->path_end, 0 }, false);
         return;
     }
     segment = walk->segments[depth];
-    if (segment.len == 0) {
-        return; /* between two slashes, or behind the last one: no pattern has that */
+    if (segment.len == 0) { /* between two slashes, or behind the last one */
+        if (depth + 1 == walk->segment_count) {
+            visit_with(walk, node->by_rest, depth + 1, (struct str){ walk->path_end, 0 }, false);
+        }
+        return;
     }
     fixed = fixed_child(node, segment);
     if (fixed) {

@@ -119,6 +119,11 @@ static const struct lookup pattern_lookups[] = {
     { "GET", "/%75sers/%34%32", "GET /users/{id:int} id:=42" },
     { "GET", "/files/a", "GET /files/{path*} path=a" },
     { "GET", "/files/a%2Fb/c%20d/", "GET /files/{path*} path=a%2Fb/c%20d/" },
+    { "GET", "/files", "GET /files/{path*} path=" },
+    { "GET", "/files/", "GET /files/{path*} path=" },
+    { "GET", "/files//", "404" },
+    { "GET", "/files//b", "404" },
+    { "GET", "/filesa", "404" },
     { "GET", "/files/a//b", "GET /files/{path*} path=a//b" },
     { "GET", "/caf%c3%a9/a%2fb", "GET /caf%C3%A9/a%2Fb" },
     { "GET", "/%C3%A1gua%20mineral", "GET /água mineral" },
@@ -136,9 +141,6 @@ static const struct lookup pattern_lookups[] = {
     { "GET", "/users/drink/", "404" },
     { "GET", "//", "404" },
     { "GET", "//users", "404" },
-    { "GET", "/files", "404" },
-    { "GET", "/files/", "404" },
-    { "GET", "/files//a", "404" },
     { "POST", "/users", "405 GET, HEAD" },
     { "GET", "/orders", "405 POST" },
     { "HEAD", "/orders", "405 POST" },
@@ -182,12 +184,18 @@ static void fixed_beats_int_beats_any_beats_rest(void **state)
         "GET /a/{x}/z",
         "GET /a/{x:int}/y",
         "GET /a/1/x",
+        "GET /b",
+        "GET /b/{rest*}",
     };
     static const struct lookup lookups[] = {
         { "GET", "/a/1", "GET /a/1" },
         { "GET", "/a/2", "GET /a/{number:int} number:=2" },
         { "GET", "/a/b", "GET /a/{any} any=b" },
         { "GET", "/a/b/c", "GET /a/{rest*} rest=b/c" },
+        { "GET", "/a", "GET /a/{rest*} rest=" },
+        { "GET", "/a/", "GET /a/{rest*} rest=" },
+        { "GET", "/b", "GET /b" },
+        { "GET", "/b/", "GET /b/{rest*} rest=" },
         { "GET", "/a/1/x", "GET /a/1/x" },
         { "GET", "/a/1/y", "GET /a/{x:int}/y x:=1" },
         { "GET", "/a/1/z", "GET /a/{x}/z x=1" },
@@ -226,6 +234,7 @@ static void a_pattern_without_the_method_gives_way(void **state)
         { "POST", "/a/me", "405 GET, HEAD, PUT, DELETE" },
         { "PUT", "/a/1", "405 GET, HEAD, POST, DELETE" },
         { "PATCH", "/a/b/c", "405 DELETE" },
+        { "PATCH", "/a", "405 DELETE" },
     };
 
     (void)state;
@@ -432,6 +441,7 @@ static void segments_and_parameters_are_bounded(void **state)
     assert_string_not_equal(outcome(router, "GET", line_of(ROUTE_SEGMENTS_MAX, "s#") + 4), "404");
     assert_string_not_equal(outcome(router, "GET", line_of(ROUTE_PARAMETERS_MAX, "v#") + 4), "404");
     router = router_of(rest, 1);
+    assert_string_equal(outcome(router, "GET", "/"), "GET /{rest*} rest=");
     assert_string_not_equal(outcome(router, "GET", line_of(ROUTE_SEGMENTS_MAX, "x") + 4), "404");
     assert_string_equal(outcome(router, "GET", line_of(ROUTE_SEGMENTS_MAX + 1, "x") + 4), "404");
 }
