@@ -94,6 +94,22 @@ void reply_field(struct reply *reply, const char *name, struct str value)
     buf_add(&reply->fields, "\r\n", 2);
 }
 
+void reply_remove_field(struct reply *reply, const char *name)
+{
+    struct buf *fields = &reply->fields;
+    size_t name_len = strlen(name), kept = 0;
+
+    for (size_t at = 0, end; at < fields->len; at = end) {
+        const char *line = fields->data + at;
+        end = (size_t)((const char *)memchr(line, '\n', fields->len - at) - fields->data) + 1;
+        if (end - at > name_len && line[name_len] == ':' && strncasecmp(line, name, name_len) == 0)
+            continue;
+        memmove(fields->data + kept, line, end - at);
+        kept += end - at;
+    }
+    fields->len = kept;
+}
+
 int reply_json(struct reply *reply, int status, struct str body)
 {
     reply_field(reply, "Content-Type", STR("application/json"));

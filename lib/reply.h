@@ -35,6 +35,9 @@ struct reply {
  * in. */
 void reply_field(struct reply *reply, const char *name, struct str value);
 
+/* Takes away every field of this name that was added so far (letter case ignored). */
+void reply_remove_field(struct reply *reply, const char *name);
+
 /* A JSON body: sets Content-Type and body. Returns `status`, so that handlers end with it. */
 int reply_json(struct reply *reply, int status, struct str body);
 

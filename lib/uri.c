@@ -52,6 +52,11 @@ bool uri_decode(struct str text, struct arena *arena, struct str *out)
     return decode(text, false, arena, out);
 }
 
+bool uri_decode_parameter(struct str text, struct arena *arena, struct str *out)
+{
+    return decode(text, true, arena, out);
+}
+
 /* RFC 3986 section 2.3 */
 static bool is_unreserved(char c)
 {
@@ -59,24 +64,50 @@ static bool is_unreserved(char c)
            c == '.' || c == '_' || c == '~';
 }
 
-void uri_encode(struct buf *out, struct str text)
+static void add_encoded(struct buf *out, char c)
 {
     static const char hex[] = "0123456789ABCDEF"; /* section 2.1 recommends upper case */
-    char *start = buf_room(out, text.len * 3);
-    char *to = start;
+    unsigned char byte = (unsigned char)c;
+    char *to = buf_room(out, 3);
 
+    to[0] = '%';
+    to[1] = hex[byte >> 4];
+    to[2] = hex[byte & 15];
+    out->len += 3;
+}
+
+void uri_encode(struct buf *out, struct str text)
+{
+    buf_room(out, text.len * 3);
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-
-        if (is_unreserved((char)c)) {
-            *to++ = (char)c;
+        if (is_unreserved(text.at[i])) {
+            buf_char(out, text.at[i]);
         } else {
-            *to++ = '%';
-            *to++ = hex[c >> 4];
-            *to++ = hex[c & 15];
+            add_encoded(out, text.at[i]);
         }
     }
-    out->len += (size_t)(to - start);
+}
+
+/* May the byte at `i` stand in a URI as it is? */
+static bool is_allowed(struct str text, size_t i)
+{
+    char c = text.at[i];
+
+    if (c == '%') {
+        return text.len - i > 2 && text_hex(text.at[i + 1]) >= 0 && text_hex(text.at[i + 2]) >= 0;
+    }
+    return is_unreserved(c) || (c != '\0' && strchr(":/?@!$&'()*+,;=", c));
+}
+
+void uri_mend(struct buf *out, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_allowed(text, i)) {
+            buf_char(out, text.at[i]);
+        } else {
+            add_encoded(out, text.at[i]);
+        }
+    }
 }
 
 enum uri_parameter uri_parameter(

@@ -12,6 +12,13 @@
  * valid UTF-8. RFC 3986 section 2.1. */
 bool uri_decode(struct str text, struct arena *arena, struct str *out);
 
+/* The same for a parameter's name or value, where '+' is a space. */
+bool uri_decode_parameter(struct str text, struct arena *arena, struct str *out);
+
+/* Appends `text`, a path and query, with everything percent-encoded that must not stand in them as
+ * it is; what is percent-encoded stays so. RFC 3986 sections 3.3 and 3.4. */
+void uri_mend(struct buf *out, struct str text);
+
 /* Appends `text` with everything but unreserved characters percent-encoded: safe inside one path
  * segment and inside a query parameter's name or value. RFC 3986 sections 2.3 and 3.3. */
 void uri_encode(struct buf *out, struct str text);

@@ -149,6 +149,31 @@ static void fields_cannot_smuggle(void **state)
     }
 }
 
+static void fields_are_taken_away(void **state)
+{
+    static const struct {
+        const char *name, *expected;
+    } cases[] = {
+        { "X-One", "X-Two: X-One: 1\r\nX-One-More: 3\r\n" },
+        { "x-TWO", "X-One: 1\r\nX-One-More: 3\r\nx-one: 4\r\n" },
+        { "X-One-More", "X-One: 1\r\nX-Two: X-One: 1\r\nx-one: 4\r\n" },
+        { "X", "X-One: 1\r\nX-Two: X-One: 1\r\nX-One-More: 3\r\nx-one: 4\r\n" },
+        { "", "X-One: 1\r\nX-Two: X-One: 1\r\nX-One-More: 3\r\nx-one: 4\r\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        begin("GET");
+        reply_remove_field(&reply, "X-One");
+        reply_field(&reply, "X-One", STR("1"));
+        reply_field(&reply, "X-Two", STR("X-One: 1"));
+        reply_field(&reply, "X-One-More", STR("3"));
+        reply_field(&reply, "x-one", STR("4"));
+        reply_remove_field(&reply, cases[i].name);
+        assert_string_equal(buf_as_text(&reply.fields), cases[i].expected);
+    }
+}
+
 static void errors(void **state)
 {
     static const struct {
@@ -297,6 +322,7 @@ int main(void)
         cmocka_unit_test(whole_replies),
         cmocka_unit_test(statuses_that_are_none),
         cmocka_unit_test(fields_cannot_smuggle),
+        cmocka_unit_test(fields_are_taken_away),
         cmocka_unit_test(errors),
         cmocka_unit_test(errors_of_the_programs_own),
         cmocka_unit_test(wrong_methods),

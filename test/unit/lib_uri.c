@@ -174,6 +174,31 @@ static void parameters(void **state)
         uri_parameter((struct str){ NULL, 0 }, "a", &arena, &(struct str){ 0 }), URI_ABSENT);
 }
 
+static void mending(void **state)
+{
+    static const struct {
+        const char *text, *expected;
+    } cases[] = {
+        { "", "" },
+        { "/a/b-._~:@!$&'()*+,;=?x=/?&y", "/a/b-._~:@!$&'()*+,;=?x=/?&y" },
+        { "/%41%2f%C3", "/%41%2f%C3" },
+        { "%", "%25" },
+        { "%4", "%254" },
+        { "%zz%4g%%41", "%25zz%254g%25%41" },
+        { "/a b\"<>\\^`{|}[]#c", "/a%20b%22%3C%3E%5C%5E%60%7B%7C%7D%5B%5D%23c" },
+        { "\r\n\x7f caf\xc3\xa9", "%0D%0A%7F%20caf%C3%A9" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct buf buf;
+
+        buf_init(&buf, &arena);
+        uri_mend(&buf, str_of(cases[i].text));
+        assert_string_equal(buf_as_text(&buf), cases[i].expected);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -181,6 +206,7 @@ int main(void)
         cmocka_unit_test(decoding_stays_inside_the_text),
         cmocka_unit_test(encoding),
         cmocka_unit_test(every_byte_survives_encoding),
+        cmocka_unit_test(mending),
         cmocka_unit_test(parameters),
     };
 
