@@ -132,11 +132,22 @@ static void write_openapi(struct replies *self)
     buf_char(self->out, '}');
 }
 
+static void write_redirect(struct replies *self, const struct route *route)
+{
+    if (!begin(self, route->status, "It is elsewhere"))
+        return;
+    json_out_name(self->out, "headers");
+    buf_text(self->out, "{\"Location\":{\"schema\":{\"type\":\"string\"}}}}");
+}
+
 static void write_success(struct replies *self, const struct route *route, unsigned method)
 {
     switch (route->kind) {
     case ROUTE_PASS:
         write_pass(self, route, method);
+        break;
+    case ROUTE_REDIRECT:
+        write_redirect(self, route);
         break;
     case ROUTE_COMPOSE:
         write_composed(self, route);

@@ -9,6 +9,7 @@
 #include "each.h"
 #include "error_body.h"
 #include "failure.h"
+#include "field_change.h"
 #include "forward.h"
 #include "lib/body.h"
 #include "lib/log.h"
@@ -283,19 +284,14 @@ static bool make_body(struct composition *self, struct str *body)
 
 static int reply_success(struct composition *self, struct reply *reply)
 {
-    struct arena *arena = self->request->arena;
     struct str body;
     if (!make_body(self, &body)) {
         struct error_values error = failure_of_jq(&self->route->errors);
         return tell_failure(self, reply, &error);
     }
-    for (unsigned i = 0; i < self->route->fields.count; i++) {
-        const struct field_plan *plan = &self->route->fields.list[i];
-        struct str value = field_plan_value(plan, &self->values, arena);
-        if (value.at)
-            reply_field(reply, plan->name.at, value);
-    }
-    return reply_json(reply, success_status(self), body);
+    int status = reply_json(reply, success_status(self), body);
+    field_change_reply(reply, &self->route->fields, &self->values);
+    return status;
 }
 
 /* The deadline is counted from here, when the request's body is there: a slow client takes its

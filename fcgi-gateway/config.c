@@ -46,17 +46,16 @@ static void read_errors(struct settings *settings, uint32_t node, void *target)
     error_plan_read(settings, node, &((struct config *)target)->errors);
 }
 
-/* --- limits --- */
-
-static void read_body_max(struct settings *settings, uint32_t node, void *target)
-{
-    setting_size(settings, node, &((struct config *)target)->body_max);
-}
+/* --- limits, defaults --- */
 
 static void read_limits(struct settings *settings, uint32_t node, void *target)
 {
-    static const struct setting known[] = { { "body", false, read_body_max } };
-    setting_object(settings, node, known, COUNT(known), target);
+    plan_read_limits(settings, node, &((struct config *)target)->body_max);
+}
+
+static void read_defaults(struct settings *settings, uint32_t node, void *target)
+{
+    defaults_read(settings, node, &((struct config *)target)->defaults);
 }
 
 /* --- routes --- */
@@ -134,6 +133,7 @@ static void read_all(struct settings *settings, struct config *config)
         { "upstreams", false, upstream_plans_read },
         { "errors", false, read_errors },
         { "limits", false, read_limits },
+        { "defaults", false, read_defaults },
         { "routes", true, skip },
     };
     if (!setting_object(settings, 0, known, COUNT(known), config))

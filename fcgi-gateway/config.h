@@ -8,6 +8,7 @@
 #include "lib/route.h"
 #include "call_plan.h"
 #include "cors_plan.h"
+#include "defaults.h"
 #include "error_plan.h"
 #include "jq_program.h"
 #include "reference.h"
@@ -15,7 +16,8 @@
 #include "upstream.h"
 
 enum route_kind {
-    ROUTE_PASS,    /* one call, streamed */
+    ROUTE_PASS, /* one call, streamed */
+    ROUTE_REDIRECT,
     ROUTE_COMPOSE, /* calls, if any, and a reply from a template */
     ROUTE_HEALTH,
     ROUTE_OPENAPI,
@@ -25,11 +27,16 @@ struct route {
     struct str line; /* "GET /users/{id:int}" */
     size_t at;       /* its byte in the file */
     enum route_kind kind;
-    int timeout_ms; /* pass: the longest silence of the service; compose: for all; 0: not said */
+    int timeout_ms;   /* pass: the longest silence of the service; compose: for all; 0: not said */
+    int64_t body_max; /* bytes of a request's body */
     const struct upstream *upstream; /* of ROUTE_PASS */
+    const struct template_text
+        *target;                 /* redirect: where to; pass: the path there, NULL: as it came */
+    bool keeps_query;            /* redirect: the client's query goes along */
+    struct request_plan request; /* pass: what changes on the way to the service */
     struct call_plan *calls;
     unsigned call_count;
-    int status;                               /* of the reply when all calls succeed */
+    int status;                               /* of a redirect, or when all calls succeed */
     const struct reference *status_reference; /* where it says that instead; else NULL */
     struct field_plans fields;                /* header fields of the reply */
     struct error_plan errors;                 /* the file's, with what the route says instead */
@@ -61,7 +68,8 @@ struct config {
     struct upstream *upstreams;
     unsigned upstream_count;
     struct error_plan errors;
-    int64_t body_max; /* bytes of a request's body */
+    int64_t body_max; /* bytes of a request's body, where its route says nothing */
+    struct defaults defaults;
     struct router *router;
     struct route *routes;
     unsigned route_count;

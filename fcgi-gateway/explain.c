@@ -93,11 +93,29 @@ static void say_cors(struct explanation *self, const struct cors_plan *plan)
 static void say_guards(struct explanation *self)
 {
     explain_line(self, "Guards", "a request body of more than %s is answered 413",
-        quantity_size(self->arena, self->config->body_max));
+        quantity_size(self->arena, self->route->body_max));
     if (self->route->needs_body)
         explain_line(self, "", "a request body that is not JSON is answered 400 or 415");
     if (self->route->cors)
         say_cors(self, self->route->cors);
+}
+
+/* What is set, and what is taken away. */
+static void say_changes(struct explanation *self, const char *what, const struct field_plans *plans)
+{
+    struct buf set, removed;
+    buf_init(&set, self->arena);
+    buf_init(&removed, self->arena);
+    for (unsigned i = 0; i < plans->count; i++) {
+        struct buf *list = plans->list[i].value ? &set : &removed;
+        buf_text(list, list->len ? ", " : "");
+        buf_str(list, plans->list[i].name);
+    }
+    if (set.len)
+        explain_line(self, "", "%s: %s", what, shortened(self->arena, buf_as_str(&set)));
+    if (removed.len)
+        explain_line(
+            self, "", "%s taken away: %s", what, shortened(self->arena, buf_as_str(&removed)));
 }
 
 /* --- kinds of routes --- */
@@ -109,24 +127,38 @@ static void say_pass(struct explanation *self)
     explain_line(self, "Pass", "to %.*s, %s%s", (int)upstream->name.len, upstream->name.at,
         upstream->socket_path ? "unix:" : "",
         upstream->socket_path ? upstream->socket_path : upstream->url);
-    explain_line(self, "", "path and query as they came");
+    if (self->route->target)
+        explain_line(
+            self, "", "as %s, with the client's query", explain_value(self, member(self, "pass")));
+    else
+        explain_line(self, "", "path and query as they came");
+    say_changes(self, "request header fields", &self->route->request.fields);
+    say_changes(self, "query parameters", &self->route->request.parameters);
     explain_line(self, "", "%s without a sign of the service is a timeout",
         quantity_duration(self->arena, timeout_ms));
     explain_failures(self);
     explain_line(self, "Reply", "the service's, streamed");
+    say_changes(self, "header fields", &self->route->fields);
+}
+
+static void say_redirect(struct explanation *self)
+{
+    explain_line(self, "Reply", "%d: to %s%s", self->route->status,
+        explain_value(self, member(self, "redirect")),
+        self->route->keeps_query ? ", with the client's query" : "");
+    say_changes(self, "header fields", &self->route->fields);
 }
 
 static void say_reply(struct explanation *self)
 {
-    uint32_t status = member(self, "status"), headers = member(self, "headers");
+    uint32_t status = member(self, "status");
     if (status == JSON_NONE)
         explain_line(self, "Reply", "%d: %s", self->route->status,
             explain_value(self, member(self, "reply")));
     else
         explain_line(self, "Reply", "%s: %s", explain_value(self, status),
             explain_value(self, member(self, "reply")));
-    if (headers != JSON_NONE)
-        explain_line(self, "", "header fields: %s", explain_value(self, headers));
+    say_changes(self, "header fields", &self->route->fields);
 }
 
 static void say_compose(struct explanation *self)
@@ -148,6 +180,7 @@ static void say_health(struct explanation *self)
     }
     explain_line(self, "Failures", "a service that does not answer 2xx makes the reply a 503");
     explain_line(self, "Reply", "200: the state of the gateway and of every upstream");
+    say_changes(self, "header fields", &self->route->fields);
 }
 
 static void say_answer(struct explanation *self)
@@ -155,6 +188,9 @@ static void say_answer(struct explanation *self)
     switch (self->route->kind) {
     case ROUTE_PASS:
         say_pass(self);
+        break;
+    case ROUTE_REDIRECT:
+        say_redirect(self);
         break;
     case ROUTE_COMPOSE:
         say_compose(self);

@@ -1,5 +1,4 @@
-/* field_plan: header fields that the file says, for a call or for the reply: names and templates.
- */
+/* field_plan: header fields and query parameters that the file says: names and templates. */
 #ifndef GATEWAY_FIELD_PLAN_H
 #define GATEWAY_FIELD_PLAN_H
 
@@ -7,20 +6,35 @@
 
 struct field_plan {
     struct str name;
-    const struct template_text *value;
+    const struct template_text *value; /* NULL: taken away */
 };
 
 struct field_plans {
     struct field_plan *list;
     unsigned count;
+    bool are_parameters; /* of a query, and no header fields */
 };
 
 /* Reads {"Name": "text with {references}"}; mistakes are noted. */
 void field_plans_read(struct settings *settings, uint32_t node, struct reference_scope *scope,
     struct field_plans *plans);
 
-/* The value for this request, or an empty str (at NULL): the field is left out where a reference is
- * missing, and where the value would not fit into one line. In `arena`. */
+/* The same where the fields are changes to others: null takes one away. */
+void field_plans_read_changes(struct settings *settings, uint32_t node,
+    struct reference_scope *scope, struct field_plans *plans);
+
+/* The same for parameters of a query, which may have any name, in this letter case only. */
+void field_plans_read_parameters(struct settings *settings, uint32_t node,
+    struct reference_scope *scope, struct field_plans *plans);
+
+/* Adds the changes of `defaults` in front, but for those of a name that the plans have themselves.
+ */
+void field_plans_inherit(
+    struct field_plans *plans, const struct field_plans *defaults, struct arena *arena);
+
+/* The value for this request, or an empty str (at NULL): the field is left out where it is to be
+ * taken away, where a reference is missing, and where the value would not fit into one line. In
+ * `arena`. */
 struct str field_plan_value(
     const struct field_plan *plan, const struct reference_values *values, struct arena *arena);
 

@@ -8,9 +8,22 @@
 #include "config.h"
 #include "cors.h"
 #include "error_body.h"
+#include "field_change.h"
 #include "health.h"
 #include "openapi.h"
 #include "pass.h"
+#include "redirect.h"
+
+static int answer_built_in(struct request *request, struct reply *reply,
+    const struct config *config, const struct route_match *match)
+{
+    const struct route *route = match->target;
+    struct reference_values values = { .request = request, .match = match };
+    int status = route->kind == ROUTE_HEALTH ? health(request, reply, config)
+                                             : openapi(request, reply, config);
+    field_change_reply(reply, &route->fields, &values);
+    return status;
+}
 
 static int answer(struct request *request, struct reply *reply, const struct config *config,
     const struct route_match *match)
@@ -18,13 +31,14 @@ static int answer(struct request *request, struct reply *reply, const struct con
     const struct route *route = match->target;
     switch (route->kind) {
     case ROUTE_PASS:
-        return pass_through(request, reply, config, route);
+        return pass_through(request, reply, config, route, match);
+    case ROUTE_REDIRECT:
+        return redirect(request, reply, route, match);
     case ROUTE_COMPOSE:
         return compose(request, reply, config, route, match);
     case ROUTE_HEALTH:
-        return health(request, reply, config);
     case ROUTE_OPENAPI:
-        return openapi(request, reply, config);
+        return answer_built_in(request, reply, config, match);
     }
     return reply_error(reply, 500, "Internal error", NULL);
 }
@@ -40,6 +54,12 @@ static enum route_result find_route(struct request *request, struct reply *reply
     return result;
 }
 
+static bool is_too_long(
+    const struct request *request, const struct config *config, const struct route *route)
+{
+    return request->body_length > (route ? route->body_max : config->body_max);
+}
+
 int gateway_handle(struct request *request, struct reply *reply)
 {
     const struct config *config = request->context;
@@ -47,7 +67,7 @@ int gateway_handle(struct request *request, struct reply *reply)
     enum route_result result = find_route(request, reply, config, &match);
     if (cors_answers(request, reply, config, &match))
         return 204;
-    if (request->body_length > config->body_max)
+    if (is_too_long(request, config, result == ROUTE_FOUND ? match.target : NULL))
         return reply_error(
             reply, 413, reply_reason(413), "The request body is longer than allowed");
     switch (result) {

@@ -12,6 +12,8 @@ const char *listing_kind(const struct route *route)
     switch (route->kind) {
     case ROUTE_PASS:
         return "pass";
+    case ROUTE_REDIRECT:
+        return "redirect";
     case ROUTE_COMPOSE:
         return route->call_count ? "compose" : "static";
     case ROUTE_HEALTH:
@@ -44,7 +46,7 @@ static const char *services_of(
 
 static const char *timeout_of(const struct route *route, struct arena *arena)
 {
-    if (route->timeout_ms)
+    if (route->timeout_ms && (route->kind == ROUTE_PASS || route->call_count))
         return quantity_duration(arena, route->timeout_ms);
     if (route->kind == ROUTE_PASS)
         return quantity_duration(arena, route->upstream->timeout_ms);

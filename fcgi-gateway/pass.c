@@ -1,35 +1,39 @@
 /* pass: answers a request by one call, streamed both ways.
  *
- * Path and query reach the service as the client sent them. Knows nothing of what is inside the
- * bodies.
+ * Path, query and header fields cross as they came, but for what the file says of them. Knows
+ * nothing of what is inside the bodies.
  */
 #include "pass.h"
 #include "error_body.h"
 #include "failure.h"
+#include "field_change.h"
 #include "forward.h"
+#include "query.h"
 
 /* What the call's functions need. */
 struct passage {
     struct reply *reply;
     const struct route *route;
+    struct reference_values values;
 };
 
 static ssize_t read_body(struct call *call, void *bytes, size_t size)
 {
     struct passage *passage = call->context;
-    return request_read(passage->reply->request, bytes, size);
+    return request_read(passage->values.request, bytes, size);
 }
 
 static int body_fd(struct call *call)
 {
     struct passage *passage = call->context;
-    return request_body_fd(passage->reply->request);
+    return request_body_fd(passage->values.request);
 }
 
 static bool start_reply(struct call *call)
 {
     struct passage *passage = call->context;
     forward_reply(call, passage->reply, FORWARD_LENGTH | (passage->route->cors ? 0 : FORWARD_CORS));
+    field_change_reply(passage->reply, &passage->route->fields, &passage->values);
     return reply_start(passage->reply, call->status);
 }
 
@@ -58,15 +62,34 @@ static int finish(struct reply *reply, const struct call *call, const struct rou
     return call->status;
 }
 
-int pass_through(struct request *request, struct reply *reply, const struct config *config,
-    const struct route *route)
+/* Writes path and query; returns NULL, or the reference whose value is missing. */
+static const struct reference *write_target(const struct passage *passage, struct buf *target)
 {
-    struct passage passage = { reply, route };
+    const struct route *route = passage->route;
+    const struct reference *missing = NULL;
+    if (route->target)
+        missing = template_text_write_target(route->target, &passage->values, target);
+    else
+        buf_str(target, passage->values.request->path);
+    query_add(target, &route->request.parameters, &passage->values);
+    return missing;
+}
+
+int pass_through(struct request *request, struct reply *reply, const struct config *config,
+    const struct route *route, const struct route_match *match)
+{
+    struct passage passage = { reply, route, { .request = request, .match = match } };
+    struct buf target;
+    buf_init(&target, request->arena);
+    const struct reference *missing = write_target(&passage, &target);
+    if (missing)
+        return reply_error(reply, 400, "Bad request", reference_lack(missing, request->arena));
     struct call call = {
         .upstream = route->upstream,
         .method = request->method,
-        .target = arena_copy(request->arena, request->target.at, request->target.len),
-        .fields = forward_request(request, config->name),
+        .target = buf_as_text(&target),
+        .fields = field_change_call(
+            forward_request(request, config->name), &route->request.fields, &passage.values),
         .timeout_ms = route->timeout_ms ? route->timeout_ms : route->upstream->timeout_ms,
         .arena = request->arena,
         .read = has_body(request) ? read_body : NULL,

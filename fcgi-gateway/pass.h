@@ -8,6 +8,6 @@
 /* Returns the reply's status; what goes wrong before it begins becomes an error reply, what goes
  * wrong later breaks it off. */
 int pass_through(struct request *request, struct reply *reply, const struct config *config,
-    const struct route *route);
+    const struct route *route, const struct route_match *match);
 
 #endif

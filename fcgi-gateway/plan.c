@@ -7,6 +7,7 @@
  */
 #include "plan.h"
 #include "shape.h"
+#include "target_plan.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -92,9 +93,17 @@ static void read_calls(struct settings *settings, uint32_t node, struct plan *pl
 
 static void read_pass(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    struct str text;
-    if (setting_text(settings, node, &text))
-        plan->route->upstream = call_plan_upstream(settings, node, plan->config, text);
+    target_plan_read_pass(settings, node, plan->config, &plan->scope, plan->route);
+}
+
+static void read_redirect(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    target_plan_read_redirect(settings, node, &plan->scope, plan->route);
+}
+
+static void read_request(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    request_plan_read(settings, node, &plan->scope, &plan->route->request);
 }
 
 static void read_reply(struct settings *settings, uint32_t node, struct plan *plan)
@@ -114,10 +123,21 @@ static void read_jq(struct settings *settings, uint32_t node, struct plan *plan)
         setting_mistake(settings, node, "jq: %s", why);
 }
 
+/* Those that send a client elsewhere by themselves: RFC 9110 section 15.4. */
+static void read_redirect_status(struct settings *settings, uint32_t node, int *status)
+{
+    if (!setting_int(settings, node, 100, 599, status))
+        return;
+    if (*status < 301 || *status > 308 || (*status > 303 && *status < 307))
+        setting_mistake(settings, node, "a redirect's status is 301, 302, 303, 307 or 308");
+}
+
 static void read_status(struct settings *settings, uint32_t node, struct plan *plan)
 {
     struct route *route = plan->route;
-    if (settings->json.nodes[node].type == JSON_STRING)
+    if (route->kind == ROUTE_REDIRECT)
+        read_redirect_status(settings, node, &route->status);
+    else if (settings->json.nodes[node].type == JSON_STRING)
         route->status_reference = template_only_reference(settings, node, &plan->scope);
     else
         setting_int(settings, node, 200, 599, &route->status);
@@ -125,7 +145,7 @@ static void read_status(struct settings *settings, uint32_t node, struct plan *p
 
 static void read_headers(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    field_plans_read(settings, node, &plan->scope, &plan->route->fields);
+    field_plans_read_changes(settings, node, &plan->scope, &plan->route->fields);
 }
 
 /* Only here references may be to the error. */
@@ -176,9 +196,30 @@ static void read_schema(struct settings *settings, uint32_t node, struct plan *p
             json_type_name(settings->json.nodes[node].type));
 }
 
+static void read_body_max(struct settings *settings, uint32_t node, void *target)
+{
+    setting_size(settings, node, target);
+}
+
+void plan_read_limits(struct settings *settings, uint32_t node, int64_t *body_max)
+{
+    static const struct setting known[] = { { "body", false, read_body_max } };
+    setting_object(settings, node, known, COUNT(known), body_max);
+}
+
+static void read_limits(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    plan_read_limits(settings, node, &plan->route->body_max);
+}
+
 /* --- kinds of routes --- */
 
-enum { OF_PASS = 1u << ROUTE_PASS, OF_COMPOSE = 1u << ROUTE_COMPOSE, OF_ALL = ~0u };
+enum {
+    OF_PASS = 1u << ROUTE_PASS,
+    OF_REDIRECT = 1u << ROUTE_REDIRECT,
+    OF_COMPOSE = 1u << ROUTE_COMPOSE,
+    OF_ALL = ~0u,
+};
 
 /* What a route that is an object may say. Read in this order, whatever the file's: references are
  * to calls that are known. */
@@ -188,12 +229,15 @@ static const struct key {
     void (*read)(struct settings *settings, uint32_t value, struct plan *plan);
 } keys[] = {
     { "pass", OF_PASS, read_pass },
+    { "request", OF_PASS, read_request },
+    { "redirect", OF_REDIRECT, read_redirect },
     { "calls", OF_COMPOSE, read_calls },
     { "reply", OF_COMPOSE, read_reply },
     { "jq", OF_COMPOSE, read_jq },
-    { "status", OF_COMPOSE, read_status },
+    { "status", OF_COMPOSE | OF_REDIRECT, read_status },
     { "failure", OF_COMPOSE, read_failure },
-    { "headers", OF_COMPOSE, read_headers },
+    { "headers", OF_ALL, read_headers },
+    { "limits", OF_ALL, read_limits },
     { "timeout", OF_ALL, read_timeout },
     { "errors", OF_ALL, read_errors },
     { "cors", OF_ALL, read_cors },
@@ -208,10 +252,26 @@ static const struct kind_key {
     enum route_kind kind;
 } kind_keys[] = {
     { "pass", ROUTE_PASS },
+    { "redirect", ROUTE_REDIRECT },
     { "calls", ROUTE_COMPOSE },
     { "reply", ROUTE_COMPOSE },
     { "jq", ROUTE_COMPOSE },
 };
+
+/* Reads what the object says, or notes that it does not go with the key that made the kind. */
+static void read_key(struct settings *settings, const struct key *key, uint32_t value,
+    const struct kind_key *kind, struct plan *plan)
+{
+    if (!(key->kinds >> kind->kind & 1)) { /* the name stands in front of its value */
+        setting_mistake(settings, value - 1, "'%s' does not go with '%s'", key->name, kind->name);
+        return;
+    }
+    key->read(settings, value, plan);
+    if (plan->scope.uses_body && kind->kind != ROUTE_COMPOSE)
+        setting_mistake(settings, value, "{body...} is not known here: the body is never read");
+    plan->route->needs_body |= plan->scope.uses_body;
+    plan->scope.uses_body = false;
+}
 
 /* The key that makes the object at `node` a route of its kind, or NULL with a mistake noted. */
 static const struct kind_key *find_kind(struct settings *settings, uint32_t node)
@@ -219,7 +279,7 @@ static const struct kind_key *find_kind(struct settings *settings, uint32_t node
     for (unsigned i = 0; i < COUNT(kind_keys); i++)
         if (json_member(&settings->json, node, str_of(kind_keys[i].name)) != JSON_NONE)
             return &kind_keys[i];
-    setting_mistake(settings, node, "'pass' or 'reply' is missing here");
+    setting_mistake(settings, node, "'pass', 'redirect' or 'reply' is missing here");
     return NULL;
 }
 
@@ -234,16 +294,13 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
     if (!kind)
         return;
     plan->route->kind = kind->kind;
+    plan->route->status = kind->kind == ROUTE_REDIRECT ? 302 : 200;
     for (unsigned i = 0; i < COUNT(keys); i++)
-        if (values[i] != JSON_NONE && keys[i].kinds >> kind->kind & 1)
-            keys[i].read(settings, values[i], plan);
-        else if (values[i] != JSON_NONE) /* the name stands in front of its value */
-            setting_mistake(
-                settings, values[i] - 1, "'%s' does not go with '%s'", names[i], kind->name);
+        if (values[i] != JSON_NONE)
+            read_key(settings, &keys[i], values[i], kind, plan);
     if (kind->kind == ROUTE_COMPOSE && !plan->route->reply &&
         json_member(&settings->json, node, STR("jq")) == JSON_NONE)
         setting_mistake(settings, node, "'reply' is missing here");
-    plan->route->needs_body = plan->scope.uses_body;
     plan->route->inputs = plan->scope.inputs;
 }
 
@@ -260,6 +317,10 @@ static void read_short_form(struct settings *settings, uint32_t node, struct pla
     else if (text.len >= 8 && memcmp(text.at, "builtin:", 8) == 0)
         setting_mistake(settings, node, "there is no '%.*s'%s", (int)text.len, text.at,
             mistake_suggestion(settings->arena, text, builtins, COUNT(builtins)));
+    else if (str_has(text, ' '))
+        setting_mistake(settings, node,
+            "another path at the service is said by an object: "
+            "{\"pass\": \"upstream /path\"}");
     else
         read_pass(settings, node, plan);
 }
@@ -277,8 +338,8 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
             mistake_add(settings->mistakes, route->at,
                 "'%s' means something else in references: name the path parameter otherwise",
                 reserved);
-    route->status = 200;
     route->errors = config->errors;
+    route->body_max = config->body_max;
     switch (settings->json.nodes[node].type) {
     case JSON_STRING:
         read_short_form(settings, node, &plan);
@@ -288,7 +349,8 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
         break;
     default:
         setting_mistake(settings, node,
-            "a route is the name of an upstream, \"builtin:health\", or an object with 'pass' or "
-            "'reply'");
+            "a route is the name of an upstream, \"builtin:health\", or an object with 'pass', "
+            "'redirect' or 'reply'");
     }
+    defaults_apply(&config->defaults, route, settings->arena);
 }

@@ -4,9 +4,12 @@
 
 #include "config.h"
 
-/* Reads the route's value at `node`: a name of an upstream, "builtin:health", or an object with
- * calls and reply. Mistakes are noted. */
+/* Reads the route's value at `node`: a name of an upstream, "builtin:health", or an object of one
+ * of the kinds. Mistakes are noted. */
 void plan_read(
     struct settings *settings, uint32_t node, struct config *config, struct route *route);
+
+/* Reads {"body": "1MiB"}, which the file may say for all routes or for one. */
+void plan_read_limits(struct settings *settings, uint32_t node, int64_t *body_max);
 
 #endif

@@ -196,6 +196,15 @@ bool reference_is_clients(const struct reference *reference)
     return reference->root == REFERENCE_PARAMETER || reference_is_optional(reference);
 }
 
+const char *reference_lack(const struct reference *reference, struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, arena);
+    buf_str(&text, reference->text);
+    buf_text(&text, " is missing");
+    return buf_as_text(&text);
+}
+
 bool reference_is_true(const struct reference *reference, const struct reference_values *values)
 {
     struct value value = find(reference, values);

@@ -65,6 +65,7 @@ struct reference {
     const char *name;        /* of a parameter, query parameter, header field, error member */
     const struct str *steps; /* into JSON, of REFERENCE_BODY, _EACH and _CALL */
     unsigned step_count;
+    bool is_rest;    /* a path parameter with slashes in it, raw as the client sent it */
     bool is_int;     /* anything but a whole number is missing */
     struct str text; /* what stands between the braces, for messages */
 };
@@ -126,6 +127,9 @@ bool reference_is_clients(const struct reference *reference);
 /* Does the value come from the request's query, header section or body, where what is not there was
  * left out on purpose? */
 bool reference_is_optional(const struct reference *reference);
+
+/* "query.page is missing": for a client whose request lacks it. In `arena`. */
+const char *reference_lack(const struct reference *reference, struct arena *arena);
 
 /* Is the value there, and neither null nor false? */
 bool reference_is_true(const struct reference *reference, const struct reference_values *values);

@@ -51,6 +51,16 @@ bool reference_is_parameter(struct str pattern, struct str name)
     return false;
 }
 
+/* Is that path parameter one that takes the rest of the path, {name*}? */
+static bool is_rest(struct str pattern, struct str name)
+{
+    struct str parameter;
+    for (size_t at = 0; next_parameter(pattern, &at, &parameter);)
+        if (str_eq(parameter, name))
+            return at < pattern.len && pattern.at[at] == '*';
+    return false;
+}
+
 static unsigned split(struct str text, struct str *words)
 {
     unsigned count = 0;
@@ -234,6 +244,7 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
     if (count > 1)
         return "a path parameter has no members";
     reference->root = REFERENCE_PARAMETER;
+    reference->is_rest = is_rest(scope->pattern, words[0]);
     reference->name = arena_copy(arena, words[0].at, words[0].len);
     return NULL;
 }

@@ -28,7 +28,9 @@ bool template_write(
 struct template_text *template_text_new(
     struct settings *settings, uint32_t node, struct str text, struct reference_scope *scope);
 
-/* Appends the text, with references' values percent-encoded. A query parameter whose value the
+/* Appends the text, with references' values percent-encoded, but for the rest of a path, which
+ * stays as it came; an empty one takes the slash in front of it along, unless it is at the end and
+ * the client wrote one. A query parameter whose value the
  * client may leave out and has left out is left out too. Returns NULL, or the reference whose value
  * is missing otherwise, or in the path empty, "." or "..": a call must not go to another path than
  * the file says. */

@@ -103,6 +103,17 @@ static bool may_be_left_out(
            (json->nodes[node].type != JSON_ARRAY && json->nodes[node].type != JSON_OBJECT);
 }
 
+/* The rest of the path. Dots in it were refused when the route was looked up. */
+static void write_rest(
+    struct target_writer *writer, struct str rest, struct str path, bool is_at_end)
+{
+    struct buf *out = writer->out;
+    bool keeps_slash = is_at_end && path.len > 0 && path.at[path.len - 1] == '/';
+    buf_str(out, rest);
+    if (rest.len == 0 && out->len > 1 && out->data[out->len - 1] == '/' && !keeps_slash)
+        out->len--;
+}
+
 /* False where the value is missing and must not be. */
 static bool write_value(struct target_writer *writer, const struct reference *reference,
     const struct reference_values *values)
@@ -122,14 +133,25 @@ static bool write_value(struct target_writer *writer, const struct reference *re
     return true;
 }
 
+/* Is part `i` the last of the path? */
+static bool ends_path(const struct template_text *text, unsigned i)
+{
+    return i + 1 == text->count ||
+           (!text->parts[i + 1].is_reference && *text->parts[i + 1].literal.at == '?');
+}
+
 const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out)
 {
     struct target_writer writer = { .out = out };
     for (unsigned i = 0; i < text->count; i++) {
         const struct part *part = &text->parts[i];
+        struct str rest;
         if (!part->is_reference)
             write_literal(&writer, part->literal);
+        else if (part->reference.is_rest && !writer.is_query &&
+                 reference_text(&part->reference, values, &rest))
+            write_rest(&writer, rest, values->request->path, ends_path(text, i));
         else if (!write_value(&writer, &part->reference, values))
             return &part->reference;
     }

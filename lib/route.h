@@ -1,8 +1,8 @@
 /* route: from a request's method and path to what was registered for it.
  *
  * A pattern is a path of segments: fixed text, `{name:int}` (digits only), `{name}` (any one
- * segment, not empty) and, last, `{name*}`: the rest of the path, which may be empty ("/a" and "/a/"
- * meet "/a/{name*}") but never begins with a slash. Segments are compared after
+ * segment, not empty) and, last, `{name*}`: the rest of the path, which may be empty ("/a" and
+ * "/a/" meet "/a/{name*}") but never begins with a slash. Segments are compared after
  * percent-decoding, so %2F never separates. Where several patterns match, at every segment fixed
  * beats int beats any beats rest; a pattern that lacks the method gives way to one that has it.
  *

@@ -88,7 +88,7 @@ check() {
     "11:26: there is no upstream 'user' (did you mean 'users'?)" \
     "13:5: this matches the same requests as 'GET /users/{id}' in line 12" \
     '14:5: unknown method (known are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS; several are written GET,POST without a space)' \
-    "15:15: a route is the name of an upstream, \"builtin:health\", or an object with 'pass' or 'reply'"
+    "15:15: a route is the name of an upstream, \"builtin:health\", or an object with 'pass', 'redirect' or 'reply'"
 }
 
 @test "references that cannot be met and calls that wait for themselves are found" {
@@ -145,7 +145,7 @@ check() {
 
 @test "what a message repeats from the file stays in its line" {
   check '{"a\nb\u001b[31m":1,"routes":{}}' \
-    '1:2: unknown key '"'a\u000ab\u001b[31m'"' (known here: name, description, version, upstreams, errors, limits, routes)'
+    '1:2: unknown key '"'a\u000ab\u001b[31m'"' (known here: name, description, version, upstreams, errors, limits, defaults, routes)'
 }
 
 @test "an upstream that no route uses is a warning: the file is used, and a start says it too" {

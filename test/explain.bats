@@ -127,6 +127,49 @@ Route     none: 400, the path is not a valid one" "$GATEWAY" --explain 'GET /../
   [[ $output == usage:* ]]
 }
 
+@test "what is changed on the way to the service and back, and where a redirect leads" {
+  printf '%s' '{
+  "upstreams": { "users": { "servers": ["unix:u"] } },
+  "defaults": { "timeout": "3s", "headers": { "X-Frame-Options": "DENY", "Server": null } },
+  "routes": {
+    "GET /a/{rest*}": {
+      "pass": "users /b/{rest}?x=1",
+      "limits": { "body": "1KiB" },
+      "request": { "headers": { "X-A": "1", "Cookie": null }, "query": { "key": "v" } }
+    },
+    "GET /old/{id}": { "redirect": "/new/{id}", "status": 308, "headers": { "Server": "x" } }
+  }
+}' >"$FILE"
+  says "GET /a/x/y
+
+Route     GET /a/{rest*}
+          $FILE:5
+          rest is x/y
+Guards    a request body of more than 1KiB is answered 413
+Pass      to users, unix:u
+          as users /b/{rest}?x=1, with the client's query
+          request header fields: X-A
+          request header fields taken away: Cookie
+          query parameters: key
+          3s without a sign of the service is a timeout
+Failures  of the service
+            unreachable  502
+            timeout      504
+            broken       502
+          with a body of the gateway's own: error, message
+Reply     the service's, streamed
+          header fields: X-Frame-Options
+          header fields taken away: Server" "$GATEWAY" --explain 'GET /a/x/y' "$FILE"
+  says "GET /old/7
+
+Route     GET /old/{id}
+          $FILE:10
+          id is 7
+Guards    a request body of more than 1MiB is answered 413
+Reply     308: to /new/{id}, with the client's query
+          header fields: X-Frame-Options, Server" "$GATEWAY" --explain 'GET /old/7' "$FILE"
+}
+
 @test "--routes lists methods, path, kind, calls, timeout and line" {
   printf '%s' '{
   "upstreams": {
@@ -142,15 +185,17 @@ Route     none: 400, the path is not a valid one" "$GATEWAY" --explain 'GET /../
       "reply": "{user}"
     },
     "GET /health": "builtin:health",
-    "GET /": { "reply": 1 }
+    "GET /": { "reply": 1 },
+    "GET /old": { "redirect": "/", "timeout": "1s" }
   }
 }' >"$FILE"
-  says 'METHODS   PATH            KIND     CALLS                  TIMEOUT  LINE
-GET,POST  /users          pass     users                  1500ms   7
-GET       /café/{name}    pass     orders                 2min     8
-GET       /both/{id:int}  compose  user=users all=orders           10
-GET       /health         health   users orders                    14
-GET       /               static                                   15' "$GATEWAY" --routes "$FILE"
+  says 'METHODS   PATH            KIND      CALLS                  TIMEOUT  LINE
+GET,POST  /users          pass      users                  1500ms   7
+GET       /café/{name}    pass      orders                 2min     8
+GET       /both/{id:int}  compose   user=users all=orders           10
+GET       /health         health    users orders                    14
+GET       /               static                                    15
+GET       /old            redirect                                  16' "$GATEWAY" --routes "$FILE"
 }
 
 @test "a file with mistakes is not explained: they are told" {

@@ -71,16 +71,17 @@ static const struct check checks[] = {
     { ROUTES "\"GET /\":\"user\"}}",
         "2:19: there is no upstream 'user' (did you mean 'users'?)\n" },
     { ROUTES "\"GET /\":7}}",
-        "2:19: a route is the name of an upstream, \"builtin:health\", or an object with 'pass' or "
-        "'reply'\n" },
+        "2:19: a route is the name of an upstream, \"builtin:health\", or an object with "
+        "'pass', 'redirect' or 'reply'\n" },
     { ROUTES "\"GET /\":\"builtin:heath\"}}",
         "2:19: there is no 'builtin:heath' (did you mean 'builtin:health'?)\n" },
     { ROUTES "\"GET /{a}\":\"users\",\n\"GET /{b}\":\"users\"}}",
         "3:1: this matches the same requests as 'GET /{a}' in line 2\n" },
     { ROUTES "\"GET /{query}\":\"users\"}}",
         "2:11: 'query' means something else in references: name the path parameter otherwise\n" },
-    { ROUTES "\"GET /\":{}}}", "2:19: 'pass' or 'reply' is missing here\n" },
-    { ROUTES "\"GET /\":{\"timeout\":\"1s\"}}}", "2:19: 'pass' or 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{}}}", "2:19: 'pass', 'redirect' or 'reply' is missing here\n" },
+    { ROUTES "\"GET /\":{\"timeout\":\"1s\"}}}",
+        "2:19: 'pass', 'redirect' or 'reply' is missing here\n" },
     { ROUTES "\"GET /\":{\"calls\":{}}}}", "2:19: 'reply' is missing here\n" },
     { ROUTES "\"GET /\":{\"calls\":[],\"reply\":1}}}", "2:28: expected object, not array\n" },
     { ROUTES "\"GET /\":{\"pass\":\"users\",\"timeout\":\"1s\"}}}", "" },
@@ -140,6 +141,13 @@ static const struct check checks[] = {
         "${CONFIG_TEST_UNSET:-value})\n" },
     { ROUTES "\"GET /\":{\"reply\":\"${CONFIG_TEST_UNSET:-x}\"}}}",
         "1:15: warning: no route uses the upstream 'users'\n" },
+    { ROUTES
+        "\"GET /a/{r*}\":{\"pass\":\"users /b/{r}?x={query.y}\",\"headers\":{\"X\":null},"
+        "\"request\":{\"headers\":{\"X\":\"{r}\",\"Y\":null},\"query\":{\"x\":null,\"X\":\"\"}},"
+        "\"limits\":{\"body\":\"1GiB\"}},\n\"GET /b/{r*}\":{\"redirect\":\"http://h:1/{r}\"}},\n"
+        "\"defaults\":{\"timeout\":\"1s\",\"headers\":{\"A\":\"{query.a}\",\"B\":null},"
+        "\"request\":{\"headers\":{},\"query\":{\"a\":\"b\"}}}}",
+        "" },
     { ROUTES "\"POST x\":\"users\",\"GET /a\":\"nobody\"}}",
         "2:11: the path must begin with '/', one space behind the method\n"
         "2:37: there is no upstream 'nobody' (known here: users)\n" },

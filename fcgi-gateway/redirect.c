@@ -1,0 +1,53 @@
+/* redirect: sends the client to another place.
+ *
+ * The place is the file's: what comes from the request is percent-encoded as far as it must be, and
+ * can never become another host.
+ */
+#include "redirect.h"
+#include "field_change.h"
+#include "lib/uri.h"
+
+/* How much of it is "https://host:port": the file's own words. */
+static size_t origin_len(struct str target)
+{
+    const char *end = memmem(target.at, target.len, "://", 3);
+    size_t len = end && *target.at != '/' ? (size_t)(end - target.at) + 3 : 0;
+    while (len && len < target.len && target.at[len] != '/' && target.at[len] != '?')
+        len++;
+    return len;
+}
+
+/* The path of another host begins with two slashes (RFC 3986 section 4.2); the rest of a path that
+ * begins with one could make such a one of "/{rest}". */
+static struct str location_of(struct arena *arena, struct str target)
+{
+    struct buf location;
+    size_t origin = origin_len(target);
+    buf_init(&location, arena);
+    buf_add(&location, target.at, origin);
+    target = (struct str){ target.at + origin, target.len - origin };
+    if (!origin && target.len > 1 && target.at[1] == '/') {
+        buf_text(&location, "/%2F");
+        target = (struct str){ target.at + 2, target.len - 2 };
+    }
+    uri_mend(&location, target);
+    return buf_as_str(&location);
+}
+
+int redirect(struct request *request, struct reply *reply, const struct route *route,
+    const struct route_match *match)
+{
+    struct reference_values values = { .request = request, .match = match };
+    struct buf target;
+    buf_init(&target, request->arena);
+    const struct reference *missing = template_text_write_target(route->target, &values, &target);
+    if (missing)
+        return reply_error(reply, 400, "Bad request", reference_lack(missing, request->arena));
+    if (route->keeps_query && request->has_query) {
+        buf_char(&target, '?');
+        buf_str(&target, request->query);
+    }
+    reply_field(reply, "Location", location_of(request->arena, buf_as_str(&target)));
+    field_change_reply(reply, &route->fields, &values);
+    return route->status;
+}
