@@ -14,8 +14,6 @@
 #include "lib/body.h"
 #include "lib/log.h"
 
-#define ROUTE_TIMEOUT_MS 30000 /* where the file says none: longer nobody waits for a page */
-
 /* One call of the route: a call on the wire, or one for every element of an array. */
 struct step {
     struct ask ask;

@@ -46,6 +46,15 @@ static void read_errors(struct settings *settings, uint32_t node, void *target)
     error_plan_read(settings, node, &((struct config *)target)->errors);
 }
 
+/* Editors want to know by which schema a file is written (docs/gateway.schema.json); nobody else.
+ */
+static void read_schema(struct settings *settings, uint32_t node, void *target)
+{
+    struct str text;
+    (void)target;
+    setting_text(settings, node, &text);
+}
+
 /* --- limits, defaults --- */
 
 static void read_limits(struct settings *settings, uint32_t node, void *target)
@@ -127,6 +136,7 @@ static void skip(struct settings *settings, uint32_t node, void *target)
 static void read_all(struct settings *settings, struct config *config)
 {
     static const struct setting known[] = {
+        { "$schema", false, read_schema },
         { "name", false, read_name },
         { "description", false, read_description },
         { "version", false, read_version },

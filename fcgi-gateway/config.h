@@ -15,6 +15,9 @@
 #include "template.h"
 #include "upstream.h"
 
+/* Of a composed route, where the file says none: longer nobody waits for a page. */
+#define ROUTE_TIMEOUT_MS 30000
+
 enum route_kind {
     ROUTE_PASS, /* one call, streamed */
     ROUTE_REDIRECT,

@@ -68,8 +68,13 @@ static void add_call(struct explanation *self, struct columns *table, unsigned c
     struct buf within, when;
     buf_init(&within, self->arena);
     buf_init(&when, self->arena);
-    buf_printf(&within, "within %s", quantity_duration(self->arena, plan->upstream->timeout_ms));
+    buf_printf(&within, "within %s",
+        quantity_duration(
+            self->arena, plan->timeout_ms ? plan->timeout_ms : plan->upstream->timeout_ms));
     add_needs(self->route, call, &when);
+    add_key(self, call, "each", &when);
+    if (plan->each)
+        buf_printf(&when, ", %d at the same time", plan->at_once);
     add_key(self, call, "when", &when);
     columns_add(table, (const char *[]){ arena_copy(self->arena, plan->name.at, plan->name.len),
                            call_line(self, call), buf_as_text(&within), buf_as_text(&when) });
@@ -77,6 +82,9 @@ static void add_call(struct explanation *self, struct columns *table, unsigned c
 
 void explain_calls(struct explanation *self)
 {
+    int timeout_ms = self->route->timeout_ms ? self->route->timeout_ms : ROUTE_TIMEOUT_MS;
+    explain_line(
+        self, "Deadline", "%s for all calls together", quantity_duration(self->arena, timeout_ms));
     unsigned waves[CALLS_MAX], left = self->route->call_count;
     find_waves(self->route, waves);
     for (unsigned wave = 0; left; wave++) {

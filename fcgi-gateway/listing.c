@@ -50,6 +50,8 @@ static const char *timeout_of(const struct route *route, struct arena *arena)
         return quantity_duration(arena, route->timeout_ms);
     if (route->kind == ROUTE_PASS)
         return quantity_duration(arena, route->upstream->timeout_ms);
+    if (route->call_count)
+        return quantity_duration(arena, ROUTE_TIMEOUT_MS);
     return "";
 }
 

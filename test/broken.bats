@@ -45,6 +45,33 @@ same_lines() {
   same_lines "$GATEWAY"
 }
 
+# Writes the shipped file to FILE with one place changed, which the number chooses.
+break_at_random() {
+  local text at signs=('' '"' '{' '}' ',' ':' '7' 'x' '[' $'\n')
+  text=$(<"$ROOT/fcgi-gateway/gateway.json")
+  RANDOM=$1
+  at=$(((RANDOM * 32768 + RANDOM) % ${#text}))
+  printf '%s' "${text::at}${signs[RANDOM % ${#signs[@]}]}${text:at+1+RANDOM%3}" >"$2"
+}
+
+@test "of files that are broken at random --check and a start say the same" {
+  local file=$BATS_TEST_TMPDIR/gateway.json checked started number good=0 bad=0
+  for number in {1..150}; do
+    break_at_random "$number" "$file"
+    checked=0 started=0
+    "$GATEWAY" --check "$file" >/dev/null 2>"$BATS_TEST_TMPDIR/checked" || checked=$?
+    GATEWAY_CONFIG=$file GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET REQUEST_URI=/no-such-path \
+      "$GATEWAY" >"$BATS_TEST_TMPDIR/reply" 2>"$BATS_TEST_TMPDIR/started" || started=$?
+    if ((checked == 0)); then
+      good=$((good + 1)) && grep -q '^Status: 404' "$BATS_TEST_TMPDIR/reply"
+    else
+      bad=$((bad + 1)) && ((checked == 1 && started == 1)) && [[ ! -s $BATS_TEST_TMPDIR/reply ]] &&
+        [[ -s $BATS_TEST_TMPDIR/checked ]] && diff "$BATS_TEST_TMPDIR/checked" "$BATS_TEST_TMPDIR/started"
+    fi || { echo "number $number: $checked $started" && return 1; }
+  done
+  ((good > 10 && bad > 50))
+}
+
 @test "a start behind the web server fails with the same lines, and leaves nothing" {
   local name
   choose_place

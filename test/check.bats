@@ -144,8 +144,8 @@ check() {
 }
 
 @test "what a message repeats from the file stays in its line" {
-  check '{"a\nb\u001b[31m":1,"routes":{}}' \
-    '1:2: unknown key '"'a\u000ab\u001b[31m'"' (known here: name, description, version, upstreams, errors, limits, defaults, routes)'
+  check '{"limits":{"a\nb\u001b[31m":1},"routes":{}}' \
+    '1:12: unknown key '"'a\u000ab\u001b[31m'"' (known here: body)'
 }
 
 @test "an upstream that no route uses is a warning: the file is used, and a start says it too" {

@@ -27,6 +27,7 @@ Route     GET /users/{id:int}/orders
           $PERK:$(line_of 'GET /users/{id:int}/orders' "$PERK")
           id is 1
 Guards    a request body of more than 1MiB is answered 413
+Deadline  30s for all calls together
 Calls     first, at the same time
             user    users GET /users/{id}                    within 5s
             orders  orders GET /orders/user/{id}?limit=1000  within 5s
@@ -49,6 +50,7 @@ Route     POST /orders
           $PERK:$(line_of 'POST /orders' "$PERK")
 Guards    a request body of more than 1MiB is answered 413
           a request body that is not JSON is answered 400 or 415
+Deadline  30s for all calls together
 Calls     first
             user  users GET /users/{body.user_id}  within 5s  when {body.user_id:int}
           then
@@ -192,7 +194,7 @@ Reply     308: to /new/{id}, with the client's query
   says 'METHODS   PATH            KIND      CALLS                  TIMEOUT  LINE
 GET,POST  /users          pass      users                  1500ms   7
 GET       /café/{name}    pass      orders                 2min     8
-GET       /both/{id:int}  compose   user=users all=orders           10
+GET       /both/{id:int}  compose   user=users all=orders  30s      10
 GET       /health         health    users orders                    14
 GET       /               static                                    15
 GET       /old            redirect                                  16' "$GATEWAY" --routes "$FILE"

@@ -27,14 +27,6 @@ setup_file() {
       "calls": { "a": "odd GET /json?value={query.a}", "b": { "call": "odd GET /json?value={query.b}", "when": "{query.b}" } },
       "jq": "."
     },
-    "GET /each": {
-      "calls": {
-        "list": "odd GET /json?value={query.a}",
-        "items": { "each": "{list.ids}", "call": "odd GET /json?value={each}" },
-        "gone": { "call": "odd GET /status/500", "else": { "instead": true } }
-      },
-      "jq": "{sum: (.items | add), other: .gone.instead}"
-    },
     "GET /static": { "reply": [1, 2, 3], "jq": "map(. * ${FACTOR:-2})" },
     "GET /any": { "calls": { "a": "odd GET /json?value={query.a}" }, "reply": "{a}", "jq": ".v, (.more // empty)" },
     "GET /fail": {
@@ -78,11 +70,6 @@ ask() {
 @test "a call that was not made is not among them" {
   ask /both 'a=1'
   expect 200 '{"a":1}'
-}
-
-@test "a call for each element is among them as an array, and a failed one as what it has instead" {
-  ask /each 'a={"ids":[3,4,5]}'
-  expect 200 '{"sum":12,"other":true}'
 }
 
 @test "with a reply, the program gets what that makes; status and headers are as without" {
