@@ -151,13 +151,15 @@ static void say_redirect(struct explanation *self)
 
 static void say_reply(struct explanation *self)
 {
-    uint32_t status = member(self, "status");
+    uint32_t status = member(self, "status"), reply = member(self, "reply");
+    uint32_t program = member(self, "jq");
+    const char *what = reply == JSON_NONE ? "all calls' replies" : explain_value(self, reply);
     if (status == JSON_NONE)
-        explain_line(self, "Reply", "%d: %s", self->route->status,
-            explain_value(self, member(self, "reply")));
+        explain_line(self, "Reply", "%d: %s", self->route->status, what);
     else
-        explain_line(self, "Reply", "%s: %s", explain_value(self, status),
-            explain_value(self, member(self, "reply")));
+        explain_line(self, "Reply", "%s: %s", explain_value(self, status), what);
+    if (program != JSON_NONE)
+        explain_line(self, "", "through jq: %s", explain_value(self, program));
     say_changes(self, "header fields", &self->route->fields);
 }
 

@@ -100,6 +100,57 @@ Guards    a request body of more than 1MiB is answered 413
 Reply     200: service, version, description, barista, available_endpoints" "$GATEWAY" --explain 'GET /' "$PERK"
 }
 
+@test "a route that uses all of the language" {
+  local file=$ROOT/test/good/everything.json
+  says "GET /users/5/orders?limit=3
+
+Route     GET /users/{id:int}/orders
+          $file:$(line_of 'GET /users/{id:int}/orders' "$file")
+          id is 5
+Guards    a request body of more than 1MiB is answered 413
+Deadline  3s for all calls together
+Calls     first, at the same time
+            user    users GET /users/{id}                             within 5s
+            orders  orders GET /orders/user/{id}?limit={query.limit}  within 1s
+          then
+            waiters  users POST /lookup  within 5s  after orders; each {orders.orders}, 4 at the same time; when {each.waiter_id}
+Failures  of user, waiters: the first in this order counts
+            4xx           goes to the client as it is
+            5xx           counts as unreachable
+            3xx, no JSON  counts as broken
+            unreachable   503
+            timeout       504
+            broken        502
+          with the body of 'failure': error, user
+          of orders: its 'else' takes the place of its reply: orders
+Reply     200: user, orders, waiters
+          through jq: . + {total: (.orders | length)}
+          header fields: X-Content-Type-Options" "$GATEWAY" --explain 'GET /users/5/orders?limit=3' "$file"
+  says "PUT /api/v1/orders/7/items
+
+Route     GET,PUT /api/v1/orders/{rest*}
+          $file:$(line_of 'GET,PUT /api/v1/orders/{rest*}' "$file")
+          rest is 7/items
+Guards    a request body of more than 10MiB is answered 413
+          pages of https://shop.example, https://*.shop.example may read the reply, with credentials
+          a preflight is answered 204
+Pass      to orders, http://127.0.0.1:5002
+          as orders /{rest}, with the client's query
+          request header fields: X-Version, X-Gateway
+          request header fields taken away: Cookie
+          query parameters: source
+          query parameters taken away: debug
+          30s without a sign of the service is a timeout
+Failures  of the service
+            unreachable  503
+            timeout      503
+            broken       502
+          with the body of 'errors': error
+Reply     the service's, streamed
+          header fields: X-Served-By, X-Content-Type-Options
+          header fields taken away: Server" "$GATEWAY" --explain 'PUT /api/v1/orders/7/items' "$file"
+}
+
 @test "what no route answers is explained too, with status 1" {
   says "DELETE /users
 
