@@ -136,7 +136,7 @@ Guards    a request body of more than 10MiB is answered 413
           a preflight is answered 204
 Pass      to orders, http://127.0.0.1:5002
           as orders /{rest}, with the client's query
-          request header fields: X-Version, X-Gateway
+          request header fields: X-Gateway, X-Version
           request header fields taken away: Cookie
           query parameters: source
           query parameters taken away: debug
@@ -147,7 +147,7 @@ Failures  of the service
             broken       502
           with the body of 'errors': error
 Reply     the service's, streamed
-          header fields: X-Served-By, X-Content-Type-Options
+          header fields: X-Content-Type-Options, X-Served-By
           header fields taken away: Server" "$GATEWAY" --explain 'PUT /api/v1/orders/7/items' "$file"
 }
 
