@@ -23,6 +23,13 @@ static int body_fd(struct connection *connection)
     return poll(&input, 1, 0) == 0 ? STDIN_FILENO : -1;
 }
 
+/* The web server ends a program whose client has gone, or lets it write into nothing. */
+static int gone_fd(struct connection *connection)
+{
+    (void)connection;
+    return -1;
+}
+
 static bool write_whole(struct cgi *cgi, const char *bytes, size_t len)
 {
     while (len > 0 && !cgi->is_failed) {
@@ -62,7 +69,11 @@ static bool write_reply(struct connection *connection, const char *bytes, size_t
 void cgi_open(struct cgi *cgi)
 {
     cgi->connection = (struct connection){
-        .read = read_body, .body_fd = body_fd, .write = write_reply, .flush = flush_reply
+        .read = read_body,
+        .body_fd = body_fd,
+        .write = write_reply,
+        .flush = flush_reply,
+        .gone_fd = gone_fd,
     };
     cgi->kept = 0;
     cgi->is_failed = false;

@@ -23,6 +23,10 @@ struct connection {
     bool (*write)(struct connection *connection, const char *bytes, size_t len);
     bool (*flush)(struct connection *connection);
 
+    /* The descriptor that becomes readable when the client has gone, and not before; -1 where that
+     * cannot be known. */
+    int (*gone_fd)(struct connection *connection);
+
     int64_t body_left; /* bytes of the body that were not read yet */
 };
 

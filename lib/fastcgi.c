@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -29,6 +30,8 @@
 struct fastcgi {
     struct connection connection; /* first: the two are cast into each other */
     FCGX_Request request;
+    int gone_fd;     /* an epoll instance that waits for the end of a connection; -1 before that */
+    bool is_watched; /* the present connection is in it */
 };
 
 /* Where libfcgi keeps signals for itself, in a way that a program with threads cannot use. */
@@ -107,18 +110,46 @@ static bool flush_reply(struct connection *connection)
     return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
 }
 
+/* The web server says that the client has gone by closing the connection, or its side of it.
+ * Records that nobody has read yet, if only the end of the body, stand before that and make the
+ * socket readable all the time; EPOLLRDHUP comes without reading them, but not every poll that a
+ * caller has knows it. So it is asked of an epoll instance, which is itself a descriptor to wait
+ * for. The kernel takes the socket out of it when that is closed. */
+static int gone_fd(struct connection *connection)
+{
+    struct fastcgi *fastcgi = (struct fastcgi *)connection;
+    struct epoll_event end = { .events = EPOLLRDHUP };
+
+    if (fastcgi->gone_fd < 0)
+        fastcgi->gone_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (fastcgi->gone_fd < 0)
+        return -1;
+    if (!fastcgi->is_watched)
+        fastcgi->is_watched =
+            epoll_ctl(fastcgi->gone_fd, EPOLL_CTL_ADD, fastcgi->request.ipcFd, &end) == 0;
+    return fastcgi->is_watched ? fastcgi->gone_fd : -1;
+}
+
 struct fastcgi *fastcgi_new(void)
 {
     struct fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
-    if (fastcgi)
-        fastcgi->connection = (struct connection){
-            .read = read_body, .body_fd = body_fd, .write = write_reply, .flush = flush_reply
-        };
+    if (!fastcgi)
+        return NULL;
+    fastcgi->gone_fd = -1;
+    fastcgi->connection = (struct connection){
+        .read = read_body,
+        .body_fd = body_fd,
+        .write = write_reply,
+        .flush = flush_reply,
+        .gone_fd = gone_fd,
+    };
     return fastcgi;
 }
 
 void fastcgi_free(struct fastcgi *fastcgi)
 {
+    if (fastcgi && fastcgi->gone_fd >= 0)
+        close(fastcgi->gone_fd);
     free(fastcgi);
 }
 
@@ -128,6 +159,7 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variabl
      * itself; so it fails instead and comes back. */
     FCGX_InitRequest(&fastcgi->request, -1, 0);
     fastcgi->request.ipcFd = fd;
+    fastcgi->is_watched = false;
     fastcgi->request.keepConnection = 1; /* or FCGX_Accept_r would close it first */
     if (FCGX_Accept_r(&fastcgi->request) < 0)
         return NULL;

@@ -4,6 +4,7 @@
 #include "request.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,6 +62,18 @@ int request_body_fd(const struct request *request)
 {
     struct connection *connection = request->connection;
     return connection->body_left == 0 ? -1 : connection->body_fd(connection);
+}
+
+int request_client_fd(const struct request *request)
+{
+    struct connection *connection = request->connection;
+    return connection->gone_fd(connection);
+}
+
+bool request_client_gone(const struct request *request)
+{
+    struct pollfd gone = { .fd = request_client_fd(request), .events = POLLIN };
+    return gone.fd >= 0 && poll(&gone, 1, 0) > 0;
 }
 
 ssize_t request_read(struct request *request, void *bytes, size_t size)

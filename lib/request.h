@@ -48,6 +48,13 @@ ssize_t request_read(struct request *request, void *bytes, size_t size);
  * has not to any more, else -1. */
 int request_body_fd(const struct request *request);
 
+/* The descriptor to wait for (POLLIN) that becomes readable when the client has gone, and stays so;
+ * nothing is to be read from it. -1 where that cannot be known: in plain CGI never. */
+int request_client_fd(const struct request *request);
+
+/* Has the client gone? Then nobody will see the reply. False where it cannot be known. */
+bool request_client_gone(const struct request *request);
+
 /* For the request loop: sets everything that follows from the CGI variables, in a request that has
  * its arena. Returns 0, or the status of a request that must not reach a handler (400, 413) with a
  * sentence for the client in *why. No pointer is NULL afterwards, whatever came in. */
