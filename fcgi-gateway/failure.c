@@ -60,6 +60,13 @@ struct error_values failure_of_jq(const struct error_plan *plan)
         error_cause_name(ERROR_BROKEN) };
 }
 
+struct error_values failure_of_client(const struct error_plan *plan)
+{
+    return (struct error_values){ STR("Client closed the connection"),
+        STR("What was under way for this request was given up"), plan->statuses[ERROR_GONE],
+        error_cause_name(ERROR_GONE) };
+}
+
 void failure_log_call(struct request *request, struct str name, const struct call *call)
 {
     static const char *const outcomes[] = {

@@ -16,6 +16,9 @@ struct error_values failure_of_jq(const struct error_plan *plan);
 /* "5 seconds", "1 second", "1.5 seconds", "120 milliseconds" */
 const char *failure_duration(struct arena *arena, int duration_ms);
 
+/* The same where the client went away: for the log, as nobody will read it. */
+struct error_values failure_of_client(const struct error_plan *plan);
+
 /* Writes what became of a call to the request's log line: " users=1.2ms", "
  * users=5000.3ms(timeout)". */
 void failure_log_call(struct request *request, struct str name, const struct call *call);

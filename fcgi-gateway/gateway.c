@@ -9,6 +9,7 @@
 #include "cors.h"
 #include "error_body.h"
 #include "field_change.h"
+#include "failure.h"
 #include "health.h"
 #include "openapi.h"
 #include "pass.h"
@@ -43,6 +44,19 @@ static int answer(struct request *request, struct reply *reply, const struct con
     return reply_error(reply, 500, "Internal error", NULL);
 }
 
+/* Whatever was made of calls that were given up because the client had gone is no reply. */
+static int answer_unless_gone(struct request *request, struct reply *reply,
+    const struct config *config, const struct route_match *match)
+{
+    const struct route *route = match->target;
+    int status = answer(request, reply, config, match);
+    if (reply->is_started || !caller_is_client_gone(request->thread))
+        return status;
+    struct error_values error = failure_of_client(&route->errors);
+    reply->fields.len = 0;
+    return error_reply(reply, &error);
+}
+
 /* Finds the route, and with it how errors are told from here on. */
 static enum route_result find_route(struct request *request, struct reply *reply,
     const struct config *config, struct route_match *match)
@@ -72,7 +86,7 @@ int gateway_handle(struct request *request, struct reply *reply)
             reply, 413, reply_reason(413), "The request body is longer than allowed");
     switch (result) {
     case ROUTE_FOUND:
-        return answer(request, reply, config, &match);
+        return answer_unless_gone(request, reply, config, &match);
     case ROUTE_NO_METHOD:
         return reply_method_not_allowed(reply, match.allow);
     case ROUTE_BAD_PATH:

@@ -49,6 +49,8 @@ struct transfer {
 struct caller {
     CURLM *multi;
     struct transfer *idle, *active;
+    int client_fd; /* readable when the client of all these calls has gone; -1: not known */
+    bool is_client_gone;
 };
 
 bool upstream_init(void)
@@ -66,6 +68,7 @@ struct caller *caller_new(void)
         free(caller);
         return NULL;
     }
+    caller->client_fd = -1;
     curl_multi_setopt(caller->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
     curl_multi_setopt(caller->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     return caller;
@@ -416,29 +419,49 @@ static void go_on(struct transfer *transfer)
     curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
 }
 
-/* Until something moves, or a deadline may have passed. */
+/* Until something moves, the client goes, or a deadline may have passed. */
 static void wait_for_any(struct caller *caller, int wait_ms)
 {
     struct transfer *waiting = find_waiting(caller);
-    struct curl_waitfd client = { .events = CURL_WAIT_POLLIN };
-    if (!waiting) {
-        curl_multi_poll(caller->multi, NULL, 0, wait_ms, NULL);
-        return;
-    }
-    if (needs_no_body(waiting)) {
+    if (waiting && needs_no_body(waiting)) {
         go_on(waiting);
         return;
     }
-    client.fd = waiting->waiting_fd;
-    curl_multi_poll(caller->multi, &client, 1, wait_ms, NULL);
-    if (client.revents)
+    /* What is -1 is not waited for, poll(2). */
+    struct curl_waitfd gone = { .fd = caller->client_fd, .events = CURL_WAIT_POLLIN };
+    struct curl_waitfd body = { .fd = waiting ? waiting->waiting_fd : -1,
+        .events = CURL_WAIT_POLLIN };
+    struct curl_waitfd client[] = { gone, body };
+    curl_multi_poll(caller->multi, client, 2, wait_ms, NULL);
+    caller->is_client_gone = client[0].revents != 0;
+    if (client[1].revents)
         go_on(waiting);
+}
+
+/* One call after the other: those that are started from now on are not even sent. */
+static struct call *give_up(struct caller *caller)
+{
+    set_outcome(caller->active->call, CALL_GONE, "The client went away");
+    return end_transfer(caller, caller->active);
+}
+
+void caller_watch(struct caller *caller, int client_fd)
+{
+    caller->client_fd = client_fd;
+    caller->is_client_gone = false;
+}
+
+bool caller_is_client_gone(const struct caller *caller)
+{
+    return caller->is_client_gone;
 }
 
 struct call *caller_next(struct caller *caller)
 {
     while (caller->active) {
         int running, wait_ms;
+        if (caller->is_client_gone)
+            return give_up(caller);
         curl_multi_perform(caller->multi, &running);
         struct call *ended = take_ended(caller);
         if (ended)

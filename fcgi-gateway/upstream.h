@@ -90,6 +90,13 @@ struct caller;
 struct caller *caller_new(void);
 void caller_free(struct caller *caller);
 
+/* At the beginning of a request: `client_fd` becomes readable when its client has gone (-1: that is
+ * not known). All calls are given up then (CALL_GONE), at once, also those that begin later. */
+void caller_watch(struct caller *caller, int client_fd);
+
+/* Have calls of this request been given up for that? */
+bool caller_is_client_gone(const struct caller *caller);
+
 /* Begins a call; it makes progress inside caller_next. */
 void caller_start(struct caller *caller, struct call *call);
 

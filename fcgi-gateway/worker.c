@@ -40,6 +40,7 @@ void worker_begin(struct request *request, void *context)
     struct worker *worker = context;
     request->context = live_take(worker->slot);
     request->thread = worker->caller;
+    caller_watch(worker->caller, request_client_fd(request));
 }
 
 void worker_end(struct request *request, void *context)
