@@ -55,13 +55,21 @@ static const char *timeout_of(const struct route *route, struct arena *arena)
     return "";
 }
 
-static void add_route(struct columns *table, const struct config *config, const struct route *route)
+/* Lines that end between two places: counted from route to route, as files may be long. */
+static unsigned lines_between(struct str text, size_t from, size_t to)
+{
+    unsigned lines = 0;
+    for (size_t i = from; i < to; i++)
+        lines += text.at[i] == '\n';
+    return lines;
+}
+
+static void add_route(
+    struct columns *table, const struct config *config, const struct route *route, unsigned line)
 {
     struct arena *arena = table->arena;
     struct str path = route->line, methods = str_take(&path, ' ');
     struct buf number;
-    unsigned line, column;
-    json_position(config->json.text, route->at, &line, &column);
     buf_init(&number, arena);
     buf_int(&number, line);
     columns_add(table,
@@ -74,9 +82,15 @@ void listing_print(const struct config *config, struct arena *arena, FILE *out)
 {
     static const char *const heads[] = { "METHODS", "PATH", "KIND", "CALLS", "TIMEOUT", "LINE" };
     struct columns table;
+    unsigned line = 1;
+    size_t at = 0;
     columns_init(&table, arena, sizeof heads / sizeof *heads);
     columns_add(&table, heads);
-    for (unsigned i = 0; i < config->route_count; i++)
-        add_route(&table, config, &config->routes[i]);
+    for (unsigned i = 0; i < config->route_count; i++) {
+        const struct route *route = &config->routes[i];
+        line += lines_between(config->json.text, at, route->at);
+        at = route->at;
+        add_route(&table, config, route, line);
+    }
     columns_print(&table, 0, out);
 }

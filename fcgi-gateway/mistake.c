@@ -156,15 +156,33 @@ static void print_escaped(FILE *out, const char *text)
             putc(*text, out);
 }
 
+/* A place in the file, from which the next one is counted on: there may be many mistakes. */
+struct place {
+    size_t line_start;
+    unsigned line, column;
+};
+
+static void go_to(struct place *place, struct str text, size_t at)
+{
+    struct str rest = { text.at + place->line_start, text.len - place->line_start };
+    unsigned more;
+    at = at < text.len ? at : text.len;
+    json_position(rest, at - place->line_start, &more, &place->column);
+    place->line += more - 1;
+    const char *end = memrchr(rest.at, '\n', at - place->line_start);
+    if (end)
+        place->line_start = (size_t)(end + 1 - text.at);
+}
+
 void mistakes_print(struct mistakes *mistakes, FILE *out)
 {
+    struct place place = { .line = 1 };
     if (mistakes->count)
         qsort(mistakes->list, mistakes->count, sizeof *mistakes->list, by_place);
     for (unsigned i = 0; i < mistakes->count; i++) {
         const struct mistake *mistake = &mistakes->list[i];
-        unsigned line, column;
-        json_position(mistakes->text, mistake->at, &line, &column);
-        fprintf(out, "%s:%u:%u: %s", mistakes->file, line, column,
+        go_to(&place, mistakes->text, mistake->at);
+        fprintf(out, "%s:%u:%u: %s", mistakes->file, place.line, place.column,
             mistake->is_warning ? "warning: " : "");
         print_escaped(out, mistake->what);
         putc('\n', out);
