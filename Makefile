@@ -20,6 +20,7 @@ SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c bench/*.c test/unit/*.c 
 
 FUZZED   = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 FUZZ_LIB = $(patsubst %,lib/%.c,arena buf text uri json json_node route pattern)
+FUZZ_ALL = $(filter-out %/main.c,$(wildcard fcgi-gateway/*.c lib/*.c)) # what a configuration needs
 SECONDS ?= 60
 
 # What a recipe does in one line; V=1 shows the whole command.
@@ -71,11 +72,15 @@ tsan: ## the whole suite with TSan, in build-tsan
 
 fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 	@.ci/packages fuzz
-	@mkdir -p $(BUILD)/fuzz
+	@$(MAKE) --no-print-directory sql
+	@mkdir -p $(BUILD)/fuzz/seeds $(BUILD)/fuzz/found
+	@cp fcgi-gateway/gateway.json test/broken/*.json $(BUILD)/fuzz/seeds
 	@for name in $(FUZZED); do \
-		clang -std=c11 -D_GNU_SOURCE -I. -g -O1 -fsanitize=fuzzer,address,undefined \
-			-o $(BUILD)/fuzz/$$name test/fuzz/$$name.c $(FUZZ_LIB) && \
-		(cd $(BUILD)/fuzz && ./$$name -max_total_time=$(SECONDS)) || exit 1; \
+		used='$(FUZZ_LIB)' seeds=; \
+		[ $$name != config ] || used='$(FUZZ_ALL)' seeds='found seeds'; \
+		clang -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
+			-o $(BUILD)/fuzz/$$name test/fuzz/$$name.c $$used $(LIBS) && \
+		(cd $(BUILD)/fuzz && ./$$name -max_total_time=$(SECONDS) $$seeds) || exit 1; \
 	done
 
 bench-routes: ## what 1,000 routes cost against 10; takes a minute
