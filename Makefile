@@ -78,8 +78,9 @@ fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 	@for name in $(FUZZED); do \
 		used='$(FUZZ_LIB)' seeds=; \
 		[ $$name != config ] || used='$(FUZZ_ALL)' seeds='found seeds'; \
-		clang -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -g -O1 -pthread -fsanitize=fuzzer,address,undefined \
-			-o $(BUILD)/fuzz/$$name test/fuzz/$$name.c $$used $(LIBS) && \
+		clang -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -g -O1 -pthread \
+			-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $(BUILD)/fuzz/$$name \
+			test/fuzz/$$name.c $$used $(LIBS) && \
 		(cd $(BUILD)/fuzz && ./$$name -max_total_time=$(SECONDS) $$seeds) || exit 1; \
 	done
 

@@ -31,7 +31,8 @@ bool reference_is_reserved(struct str word)
 /* The next parameter name of a pattern at or after *at: "{name}", "{name:int}", "{name*}". */
 static bool next_parameter(struct str pattern, size_t *at, struct str *name)
 {
-    const char *open = memchr(pattern.at + *at, '{', pattern.len - *at);
+    /* What is said for all routes (defaults) has no pattern, and then there is nothing at .at. */
+    const char *open = *at < pattern.len ? memchr(pattern.at + *at, '{', pattern.len - *at) : NULL;
     if (!open)
         return false;
     size_t start = open + 1 - pattern.at, end = start;
