@@ -80,6 +80,7 @@ static struct table *table_new(
 {
     struct table *table = arena_zero(arena, sizeof *table);
     unsigned seed = 1;
+    asked = asked > 0 ? asked : 1;
     table->name = name;
     table->router = router_new(arena);
     for (unsigned i = 0; i < routes; i++)
