@@ -53,6 +53,7 @@ CMD ["lighttpd", "-D", "-f", "/app/lighttpd/orders.conf"]
 FROM base AS gateway
 COPY lighttpd/gateway.conf /app/lighttpd/
 COPY fcgi-gateway/gateway.json /app/
+COPY --from=build /src/build/docs docs
 COPY --from=build /src/build/fcgi-gateway ./
 ENV PORT=8000 GATEWAY_CONFIG=/app/gateway.json
 EXPOSE 8000

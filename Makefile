@@ -14,6 +14,7 @@ ARCHIVES = $(foreach p,$(PROGRAMS),$(BUILD)/$p.a) $(BUILD)/lib.a
 UNITS    = $(patsubst %.c,$(BUILD)/%,$(wildcard test/unit/*.c))
 EXAMPLES = $(patsubst %.c,$(BUILD)/%,$(wildcard examples/*/*.c))
 SQL      = $(patsubst %,$(BUILD)/obj/%.inc,$(wildcard lib/sql/*.sql fcgi-*/sql/*.sql examples/*/sql/*.sql))
+DOCS     = $(patsubst lighttpd/%,$(BUILD)/%,$(wildcard lighttpd/docs/*))
 FIXTURES = $(patsubst %.c,$(BUILD)/%,$(wildcard test/fixtures/*.c))
 BENCHES  = $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c bench/*.c test/unit/*.c test/fixtures/*.c test/fixtures/lib/*.c)
@@ -26,7 +27,7 @@ SECONDS ?= 60
 # What a recipe does in one line; V=1 shows the whole command.
 say = $(if $(V),,@printf '  %-5s %s\n' $(1) $@ &&)
 
-build: $(PROGRAMS:%=$(BUILD)/%) $(EXAMPLES) $(BUILD)/errors/made ## build the programs (the default)
+build: $(PROGRAMS:%=$(BUILD)/%) $(EXAMPLES) $(BUILD)/errors/made $(DOCS) ## build the programs (the default)
 
 ## To build and to run. PORT=8000 and RUN_DIR=run let several copies live side by side.
 
@@ -154,6 +155,11 @@ $(BUILD)/flags: FORCE
 	@mkdir -p $(@D)
 	@echo "$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)" | cmp -s - $@ || \
 		echo "$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)" >$@
+
+# The page that shows the API, where lighttpd runs: see lighttpd/gateway.conf.
+$(BUILD)/docs/%: lighttpd/docs/%
+	@mkdir -p $(@D)
+	@cp $< $@
 
 # lighttpd's own error replies, one file for each status: see lighttpd/common.conf.
 $(BUILD)/errors/made: lighttpd/errors.txt

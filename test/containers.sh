@@ -51,6 +51,9 @@ check "both services joined" answers 200 /users/1/orders \
   '"service":"api-gateway (orchestration)"' '"name":"Ana Clara Gomes"' '"total_orders":3'
 check "the dashboard" answers 200 /dashboard '"total_revenue":145.0' '"average_order_value":14.5'
 check "all are healthy" answers 200 /health '"overall_status":"healthy"'
+check "the API describes itself" answers 200 /openapi.json '"openapi":"3.1.0"'
+check "the page that shows it" answers 200 /docs/ '<!doctype html>'
+check "its script" answers 200 /docs/docs.js '"use strict"'
 check "an unknown path" answers 404 /nowhere '{"error":'
 check "users-service is not published" is_refused 5001
 check "orders-service is not published" is_refused 5002
