@@ -22,7 +22,7 @@ check() {
 
 @test "the shipped file has no mistake" {
   run -0 --separate-stderr "$GATEWAY" --check "$ROOT/fcgi-gateway/gateway.json"
-  [[ $output == "$ROOT/fcgi-gateway/gateway.json: ok, 15 routes" && ! $stderr ]]
+  [[ $output == "$ROOT/fcgi-gateway/gateway.json: ok, 22 routes" && ! $stderr ]]
 }
 
 @test "the file is the argument, or GATEWAY_CONFIG, or the shipped one" {
@@ -33,7 +33,7 @@ check() {
   [[ $output == "$FILE: ok, 0 routes" ]]
   cd "$ROOT"
   run -0 env -u GATEWAY_CONFIG "$(realpath "$GATEWAY")" --check
-  [[ $output == "fcgi-gateway/gateway.json: ok, 15 routes" ]]
+  [[ $output == "fcgi-gateway/gateway.json: ok, 22 routes" ]]
 }
 
 @test "a file that cannot be read is named, with the reason" {

@@ -70,8 +70,8 @@ Reply     {order.\$status}: {order}
 @test "a route that passes through, a built-in one and a static one" {
   says "PATCH /users/7?dry=1
 
-Route     GET,PUT,PATCH,DELETE /users/{id:int}
-          $PERK:$(line_of 'GET,PUT,PATCH,DELETE /users/{id:int}' "$PERK")
+Route     PATCH /users/{id:int}
+          $PERK:$(line_of 'PATCH /users/{id:int}' "$PERK")
           id is 7
 Guards    a request body of more than 1MiB is answered 413
 Pass      to users, unix:run/users.sock
@@ -151,11 +151,21 @@ Reply     the service's, streamed
           header fields taken away: Server" "$GATEWAY" --explain 'PUT /api/v1/orders/7/items' "$file"
 }
 
+@test "the description of the routes is explained" {
+  says "GET /openapi.json
+
+Route     GET /openapi.json
+          $PERK:$(line_of 'GET /openapi.json' "$PERK")
+Guards    a request body of more than 1MiB is answered 413
+Reply     200: the description of all routes, OpenAPI 3.1" "$GATEWAY" --explain 'GET /openapi.json' "$PERK"
+}
+
 @test "what no route answers is explained too, with status 1" {
   says "DELETE /users
 
 Route     none for this method: 405, Allow: GET, HEAD, POST
-          the path has GET,POST /users" "$GATEWAY" --explain 'DELETE /users' "$PERK"
+          the path has GET /users
+          the path has POST /users" "$GATEWAY" --explain 'DELETE /users' "$PERK"
   [ "$status" = 1 ]
   says "GET /users/1/ordrs
 
@@ -239,7 +249,8 @@ Reply     308: to /new/{id}, with the client's query
     },
     "GET /health": "builtin:health",
     "GET /": { "reply": 1 },
-    "GET /old": { "redirect": "/", "timeout": "1s" }
+    "GET /old": { "redirect": "/", "timeout": "1s" },
+    "GET /api": "builtin:openapi"
   }
 }' >"$FILE"
   says 'METHODS   PATH            KIND      CALLS                  TIMEOUT  LINE
@@ -248,7 +259,8 @@ GET       /café/{name}    pass      orders                 2min     8
 GET       /both/{id:int}  compose   user=users all=orders  30s      10
 GET       /health         health    users orders                    14
 GET       /               static                                    15
-GET       /old            redirect                                  16' "$GATEWAY" --routes "$FILE"
+GET       /old            redirect                                  16
+GET       /api            openapi                                   17' "$GATEWAY" --routes "$FILE"
 }
 
 @test "a file with mistakes is not explained: they are told" {

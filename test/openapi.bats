@@ -249,6 +249,13 @@ END
   [ "$(header etag)" = "$tag" ]
 }
 
+@test "the shipped file's document is valid too, and every operation of it has a summary" {
+  document "$(cat "$ROOT/fcgi-gateway/gateway.json")"
+  is_valid
+  [ "$(operations)" = "$(routes "$ROOT/fcgi-gateway/gateway.json")" ]
+  in_document '[.paths[][] | select(.summary == null)]' '[]'
+}
+
 # check JSON MISTAKE: the file has this one.
 check() {
   printf '%s' "$1" >"$BATS_TEST_TMPDIR/gateway.json"
