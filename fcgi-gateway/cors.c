@@ -43,7 +43,7 @@ bool cors_allows(const struct cors_plan *plan, const char *origin)
 static void add_list(struct reply *reply, const char *name, struct str value)
 {
     if (value.len)
-        reply_field(reply, name, value);
+        reply_lasting_field(reply, name, value);
 }
 
 /* Where every origin is allowed the reply is the same for all, with or without an Origin: caches
@@ -51,11 +51,11 @@ static void add_list(struct reply *reply, const char *name, struct str value)
 static void add_origin(struct reply *reply, const struct cors_plan *plan, const char *origin)
 {
     if (plan->is_for_all)
-        reply_field(reply, "Access-Control-Allow-Origin", STR("*"));
+        reply_lasting_field(reply, "Access-Control-Allow-Origin", STR("*"));
     else if (cors_allows(plan, origin))
-        reply_field(reply, "Access-Control-Allow-Origin", str_of(origin));
+        reply_lasting_field(reply, "Access-Control-Allow-Origin", str_of(origin));
     if (plan->has_credentials && cors_allows(plan, origin))
-        reply_field(reply, "Access-Control-Allow-Credentials", STR("true"));
+        reply_lasting_field(reply, "Access-Control-Allow-Credentials", STR("true"));
 }
 
 static void add_to_reply(struct reply *reply, const struct cors_plan *plan, const char *origin)
@@ -64,7 +64,7 @@ static void add_to_reply(struct reply *reply, const struct cors_plan *plan, cons
     if (cors_allows(plan, origin))
         add_list(reply, "Access-Control-Expose-Headers", plan->expose);
     if (!plan->is_for_all)
-        reply_field(reply, "Vary", STR("Origin"));
+        reply_lasting_field(reply, "Vary", STR("Origin"));
 }
 
 /* The CORS of the route that this path has for `method`, or NULL. */
@@ -96,11 +96,11 @@ static void answer_preflight(
     struct buf list;
     buf_init(&list, reply->request->arena);
     route_allow(&list, methods);
-    reply_field(reply, "Vary", STR("Origin, Access-Control-Request-Method"));
+    reply_lasting_field(reply, "Vary", STR("Origin, Access-Control-Request-Method"));
     if (!cors_allows(plan, origin))
         return;
     add_origin(reply, plan, origin);
-    reply_field(reply, "Access-Control-Allow-Methods", buf_as_str(&list));
+    reply_lasting_field(reply, "Access-Control-Allow-Methods", buf_as_str(&list));
     add_list(reply, "Access-Control-Allow-Headers", plan->headers);
     add_list(reply, "Access-Control-Max-Age", plan->max_age);
 }
@@ -118,7 +118,7 @@ bool cors_answers(struct request *request, struct reply *reply, const struct con
         return true;
     }
     const struct route *route = match->target;
-    plan = route ? route->cors : NULL;
+    plan = route ? route->cors : config->defaults.cors;
     if (plan)
         add_to_reply(reply, plan, origin);
     return false;

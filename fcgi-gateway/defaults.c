@@ -31,12 +31,18 @@ static void read_headers(struct settings *settings, uint32_t node, void *target)
         setting_mistake(settings, node, "{body...} is not known here: not every route reads it");
 }
 
+static void read_cors(struct settings *settings, uint32_t node, void *target)
+{
+    ((struct defaults *)target)->cors = cors_plan_read(settings, node);
+}
+
 void defaults_read(struct settings *settings, uint32_t node, void *target)
 {
     static const struct setting known[] = {
         { "timeout", false, read_timeout },
         { "request", false, read_request },
         { "headers", false, read_headers },
+        { "cors", false, read_cors },
     };
     setting_object(settings, node, known, COUNT(known), target);
 }

@@ -2,6 +2,7 @@
 #ifndef GATEWAY_DEFAULTS_H
 #define GATEWAY_DEFAULTS_H
 
+#include "cors_plan.h"
 #include "request_plan.h"
 
 struct route;
@@ -10,12 +11,14 @@ struct defaults {
     int timeout_ms; /* 0: not said */
     struct field_plans fields;
     struct request_plan request;
+    const struct cors_plan *cors; /* also of what no route answers */
 };
 
 /* Reads the object at `node`; mistakes are noted. `target` is a struct defaults. */
 void defaults_read(struct settings *settings, uint32_t node, void *target);
 
-/* Gives the route what it does not say itself. */
+/* Gives the route what it does not say itself; but for CORS, which a route can say that it has none
+ * of. */
 void defaults_apply(const struct defaults *defaults, struct route *route, struct arena *arena);
 
 #endif

@@ -8,7 +8,8 @@
 bool field_plan_is_token(struct str name)
 {
     for (size_t i = 0; i < name.len; i++)
-        if (!isalnum((unsigned char)name.at[i]) && !strchr("!#$%&'*+-.^_`|~", name.at[i]))
+        if (!name.at[i] ||
+            (!isalnum((unsigned char)name.at[i]) && !strchr("!#$%&'*+-.^_`|~", name.at[i])))
             return false;
     return name.len > 0;
 }

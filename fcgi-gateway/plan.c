@@ -325,6 +325,17 @@ static void read_short_form(struct settings *settings, uint32_t node, struct pla
         read_pass(settings, node, plan);
 }
 
+/* Two fields of one name would make browsers trust neither. */
+static void check_cors_fields(struct settings *settings, const struct route *route)
+{
+    for (unsigned i = 0; route->cors && i < route->fields.count; i++) {
+        const struct field_plan *field = &route->fields.list[i];
+        if (field->value && strncasecmp(field->name.at, "Access-Control-", 15) == 0)
+            mistake_add(settings->mistakes, route->at,
+                "this route's 'cors' and 'headers' both say '%s'", field->name.at);
+    }
+}
+
 void plan_read(struct settings *settings, uint32_t node, struct config *config, struct route *route)
 {
     struct plan plan = {
@@ -339,6 +350,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
                 "'%s' means something else in references: name the path parameter otherwise",
                 reserved);
     route->errors = config->errors;
+    route->cors = config->defaults.cors;
     route->body_max = config->body_max;
     switch (settings->json.nodes[node].type) {
     case JSON_STRING:
@@ -353,4 +365,5 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
             "'redirect' or 'reply'");
     }
     defaults_apply(&config->defaults, route, settings->arena);
+    check_cors_fields(settings, route);
 }

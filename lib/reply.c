@@ -68,6 +68,7 @@ void reply_init(struct reply *reply, struct request *request)
 {
     *reply = (struct reply){ .request = request };
     buf_init(&reply->fields, request->arena);
+    buf_init(&reply->lasting, request->arena);
 }
 
 /* RFC 9110 section 5.1: a field name is a token; only what would end it early matters here. */
@@ -80,7 +81,7 @@ static bool is_field_name(const char *name)
     return *name != 0;
 }
 
-void reply_field(struct reply *reply, const char *name, struct str value)
+static void add_field(struct buf *fields, const char *name, struct str value)
 {
     if (!is_field_name(name))
         return;
@@ -88,10 +89,20 @@ void reply_field(struct reply *reply, const char *name, struct str value)
     size_t len = 0;
     while (len < value.len && value.at[len] != '\r' && value.at[len] != '\n' && value.at[len] != 0)
         len++;
-    buf_text(&reply->fields, name);
-    buf_add(&reply->fields, ": ", 2);
-    buf_add(&reply->fields, value.at, len);
-    buf_add(&reply->fields, "\r\n", 2);
+    buf_text(fields, name);
+    buf_add(fields, ": ", 2);
+    buf_add(fields, value.at, len);
+    buf_add(fields, "\r\n", 2);
+}
+
+void reply_field(struct reply *reply, const char *name, struct str value)
+{
+    add_field(&reply->fields, name, value);
+}
+
+void reply_lasting_field(struct reply *reply, const char *name, struct str value)
+{
+    add_field(&reply->lasting, name, value);
 }
 
 void reply_remove_field(struct reply *reply, const char *name)
@@ -157,6 +168,7 @@ static bool send_head(struct reply *reply, int status, long long length)
     reply->is_started = true;
     reply->is_bodiless = reply->request->is_head || status == 204 || status == 304;
     if (!reply_send(reply, line, (size_t)len) ||
+        !reply_send(reply, reply->lasting.data, reply->lasting.len) ||
         !reply_send(reply, reply->fields.data, reply->fields.len))
         return false;
 

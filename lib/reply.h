@@ -16,12 +16,13 @@ struct request;
 
 struct reply {
     struct request *request;
-    struct buf fields; /* header fields, "Name: value\r\n" each */
-    struct str body;   /* the whole body; must live in the request's arena or longer */
-    bool is_started;   /* reply_start was called */
-    bool is_broken;    /* set by reply_break: the client must see that the reply is not whole */
-    bool is_bodiless;  /* HEAD, 204, 304: what is written of a body is left out */
-    uint64_t sent;     /* bytes of the body that were sent */
+    struct buf fields;  /* header fields, "Name: value\r\n" each */
+    struct buf lasting; /* the same, which stay whatever the reply becomes */
+    struct str body;    /* the whole body; must live in the request's arena or longer */
+    bool is_started;    /* reply_start was called */
+    bool is_broken;     /* set by reply_break: the client must see that the reply is not whole */
+    bool is_bodiless;   /* HEAD, 204, 304: what is written of a body is left out */
+    uint64_t sent;      /* bytes of the body that were sent */
 
     /* How the program wants its errors; the handler sets it where reply_error's own form will not
      * do. `write_error` fills the reply and returns the status; its texts live as long as the
@@ -37,6 +38,10 @@ void reply_field(struct reply *reply, const char *name, struct str value);
 
 /* Takes away every field of this name that was added so far (letter case ignored). */
 void reply_remove_field(struct reply *reply, const char *name);
+
+/* The same for one that is said of the request and not of one reply to it: it stands also in the
+ * error that a handler's reply may become, and reply_remove_field leaves it. */
+void reply_lasting_field(struct reply *reply, const char *name, struct str value);
 
 /* A JSON body: sets Content-Type and body. Returns `status`, so that handlers end with it. */
 int reply_json(struct reply *reply, int status, struct str body);

@@ -221,3 +221,53 @@ JSON
   run -0 "$BUILD/fcgi-gateway" --explain 'DELETE /sink'
   [[ $output != *pages* ]]
 }
+
+## Defaults
+
+# as_cgi ORIGIN METHOD PATH [NAME=VALUE...]: the same without a web server, of a file whose defaults
+# have CORS.
+as_cgi() {
+  cat >"$BATS_TEST_TMPDIR/defaults.json" <<'JSON'
+{
+  "defaults": { "cors": { "origins": ["https://a.example"], "headers": ["X-A"] }, "headers": { "Vary": "X-B" } },
+  "routes": {
+    "GET /inherits": { "reply": 1 },
+    "PUT /inherits": { "reply": 2, "summary": "the same" },
+    "GET /own":      { "reply": 1, "cors": { "origins": ["https://b.example"] } },
+    "GET /none":     { "reply": 1, "cors": null }
+  }
+}
+JSON
+  run -0 --separate-stderr env "HTTP_ORIGIN=$1" "REQUEST_METHOD=$2" "REQUEST_URI=$3" \
+    "GATEWAY_CONFIG=$BATS_TEST_TMPDIR/defaults.json" "${@:4}" "$BUILD/fcgi-gateway"
+  headers=${output//$'\r'/}
+}
+
+@test "routes inherit the CORS of defaults, or have their own, or none" {
+  as_cgi https://a.example GET /inherits
+  cors 'Access-Control-Allow-Origin: https://a.example' 'Vary: Origin' 'Vary: X-B'
+  as_cgi https://a.example GET /own
+  cors 'Vary: Origin' 'Vary: X-B'
+  as_cgi https://b.example GET /own
+  cors 'Access-Control-Allow-Origin: https://b.example' 'Vary: Origin' 'Vary: X-B'
+  as_cgi https://a.example GET /none
+  cors 'Vary: X-B'
+  as_cgi https://a.example OPTIONS /inherits HTTP_ACCESS_CONTROL_REQUEST_METHOD=PUT
+  [[ ${lines[0]} == *'Status: 204 No Content'* ]]
+  cors 'Vary: Origin, Access-Control-Request-Method' 'Access-Control-Allow-Origin: https://a.example' \
+    'Access-Control-Allow-Methods: GET, HEAD, PUT' 'Access-Control-Allow-Headers: X-A'
+  as_cgi https://a.example OPTIONS /none HTTP_ACCESS_CONTROL_REQUEST_METHOD=GET
+  [[ ${lines[0]} == *'Status: 405 '* ]]
+}
+
+@test "errors of what no route answers may be read as defaults say" {
+  local target
+  for target in /nowhere /own/%zz; do
+    as_cgi https://a.example GET "$target"
+    cors 'Access-Control-Allow-Origin: https://a.example' 'Vary: Origin' 'Vary: Accept'
+  done
+  as_cgi https://a.example DELETE /own
+  cors 'Access-Control-Allow-Origin: https://a.example' 'Vary: Origin' 'Vary: Accept'
+  as_cgi https://b.example GET /nowhere
+  cors 'Vary: Origin' 'Vary: Accept'
+}

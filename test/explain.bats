@@ -108,6 +108,8 @@ Route     GET /users/{id:int}/orders
           $file:$(line_of 'GET /users/{id:int}/orders' "$file")
           id is 5
 Guards    a request body of more than 1MiB is answered 413
+          pages of https://shop.example may read the reply
+          a preflight is answered 204
 Deadline  3s for all calls together
 Calls     first, at the same time
             user    users GET /users/{id}                             within 5s

@@ -66,15 +66,17 @@ static void every_outcome_has_a_status_and_a_cause(void **state)
 {
     static const struct {
         enum call_outcome outcome;
+        const char *why;
         int usual, changed;
         const char *cause, *title, *message;
     } cases[] = {
-        { CALL_UNREACHABLE, 502, 501, "unreachable", "T unavailable", "why" },
-        { CALL_TIMEOUT, 504, 504, "timeout", "T timeout",
+        { CALL_UNREACHABLE, "why", 502, 501, "unreachable", "T unavailable", "why" },
+        { CALL_TIMEOUT, NULL, 504, 504, "timeout", "T timeout",
             "Service did not respond in 1.5 seconds" },
-        { CALL_BROKEN, 502, 502, "broken", "T error", "why" },
-        { CALL_REFUSED, 503, 429, "refused", "T not asked", "why" },
-        { CALL_GONE, 499, 460, "gone", "T not asked", "why" },
+        { CALL_TIMEOUT, "why", 504, 504, "timeout", "T timeout", "why" },
+        { CALL_BROKEN, "why", 502, 502, "broken", "T error", "why" },
+        { CALL_REFUSED, "why", 503, 429, "refused", "T not asked", "why" },
+        { CALL_GONE, "why", 499, 460, "gone", "T not asked", "why" },
     };
     struct error_plan usual = ERROR_PLAN_DEFAULT;
     struct error_plan changed = plan_of("{\"unreachable\":501,\"refused\":429,\"gone\":460}");
@@ -83,7 +85,7 @@ static void every_outcome_has_a_status_and_a_cause(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct call call = { .upstream = &upstream,
             .outcome = cases[i].outcome,
-            .cause = "why",
+            .cause = cases[i].why,
             .timeout_ms = 1500,
             .arena = &arena };
         struct error_values error = failure_of(&call, &usual);

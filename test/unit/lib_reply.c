@@ -193,6 +193,25 @@ static void errors(void **state)
     }
 }
 
+static void fields_that_last(void **state)
+{
+    (void)state;
+    begin("GET");
+    reply_field(&reply, "Vary", STR("a"));
+    reply_lasting_field(&reply, "Vary", STR("b\r\nX: 1"));
+    reply_remove_field(&reply, "Vary");
+    reply_field(&reply, "X-A", STR("1"));
+    reply.body = STR("{}");
+    assert_int_equal(reply_finish(&reply, 200), 200);
+    assert_sent("Status: 200 OK\r\nVary: b\r\nX-A: 1\r\n" ID "Content-Length: 2\r\n\r\n{}");
+    begin("HEAD");
+    reply_field(&reply, "X-A", STR("1"));
+    reply_lasting_field(&reply, "Vary", STR("b"));
+    assert_int_equal(reply_finish(&reply, 0), 500);
+    assert_non_null(strstr(sink.bytes, "\r\nVary: b\r\n" JSON));
+    assert_null(strstr(sink.bytes, "X-A"));
+}
+
 static int write_other(struct reply *other, int status, const char *error, const char *message)
 {
     reply_field(other, "X-Errors", str_of(other->errors));
@@ -324,6 +343,7 @@ int main(void)
         cmocka_unit_test(fields_cannot_smuggle),
         cmocka_unit_test(fields_are_taken_away),
         cmocka_unit_test(errors),
+        cmocka_unit_test(fields_that_last),
         cmocka_unit_test(errors_of_the_programs_own),
         cmocka_unit_test(wrong_methods),
         cmocka_unit_test(streams),
