@@ -49,7 +49,7 @@ struct transfer {
 struct caller {
     CURLM *multi;
     struct transfer *idle, *active;
-    int client_fd; /* readable when the client of all these calls has gone; -1: not known */
+    const struct request *request; /* whose client all these calls are for, or NULL */
     bool is_client_gone;
 };
 
@@ -68,7 +68,6 @@ struct caller *caller_new(void)
         free(caller);
         return NULL;
     }
-    caller->client_fd = -1;
     curl_multi_setopt(caller->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
     curl_multi_setopt(caller->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     return caller;
@@ -427,13 +426,17 @@ static void wait_for_any(struct caller *caller, int wait_ms)
         go_on(waiting);
         return;
     }
+    const struct request *request = caller->request;
     /* What is -1 is not waited for, poll(2). */
-    struct curl_waitfd gone = { .fd = caller->client_fd, .events = CURL_WAIT_POLLIN };
-    struct curl_waitfd body = { .fd = waiting ? waiting->waiting_fd : -1,
-        .events = CURL_WAIT_POLLIN };
-    struct curl_waitfd client[] = { gone, body };
-    curl_multi_poll(caller->multi, client, 2, wait_ms, NULL);
-    caller->is_client_gone = client[0].revents != 0;
+    struct curl_waitfd client[] = {
+        { .fd = request ? request_client_fd(request) : -1, .events = CURL_WAIT_POLLIN },
+        { .fd = waiting ? waiting->waiting_fd : -1, .events = CURL_WAIT_POLLIN },
+    };
+    int some = 0;
+    bool looks = request && wait_ms > REQUEST_CLIENT_LOOK_MS;
+    curl_multi_poll(caller->multi, client, 2, looks ? REQUEST_CLIENT_LOOK_MS : wait_ms, &some);
+    if (client[0].revents || (looks && some == 0))
+        caller->is_client_gone = request_client_gone(request);
     if (client[1].revents)
         go_on(waiting);
 }
@@ -445,9 +448,9 @@ static struct call *give_up(struct caller *caller)
     return end_transfer(caller, caller->active);
 }
 
-void caller_watch(struct caller *caller, int client_fd)
+void caller_watch(struct caller *caller, const struct request *request)
 {
-    caller->client_fd = client_fd;
+    caller->request = request;
     caller->is_client_gone = false;
 }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "lib/arena.h"
+#include "lib/request.h"
 #include "lib/str.h"
 
 /* A whole reply that is kept for composing may be this long; longer ones break the call. */
@@ -90,9 +91,9 @@ struct caller;
 struct caller *caller_new(void);
 void caller_free(struct caller *caller);
 
-/* At the beginning of a request: `client_fd` becomes readable when its client has gone (-1: that is
- * not known). All calls are given up then (CALL_GONE), at once, also those that begin later. */
-void caller_watch(struct caller *caller, int client_fd);
+/* All calls from now on are for this request (NULL: for none). When its client has gone they are
+ * given up (CALL_GONE), at once, also those that begin later. */
+void caller_watch(struct caller *caller, const struct request *request);
 
 /* Have calls of this request been given up for that? */
 bool caller_is_client_gone(const struct caller *caller);

@@ -40,12 +40,13 @@ void worker_begin(struct request *request, void *context)
     struct worker *worker = context;
     request->context = live_take(worker->slot);
     request->thread = worker->caller;
-    caller_watch(worker->caller, request_client_fd(request));
+    caller_watch(worker->caller, request);
 }
 
 void worker_end(struct request *request, void *context)
 {
     struct worker *worker = context;
     (void)request;
+    caller_watch(worker->caller, NULL);
     live_release(worker->slot);
 }

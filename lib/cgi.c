@@ -30,6 +30,12 @@ static int gone_fd(struct connection *connection)
     return -1;
 }
 
+static bool is_gone(struct connection *connection)
+{
+    (void)connection;
+    return false;
+}
+
 static bool write_whole(struct cgi *cgi, const char *bytes, size_t len)
 {
     while (len > 0 && !cgi->is_failed) {
@@ -74,6 +80,7 @@ void cgi_open(struct cgi *cgi)
         .write = write_reply,
         .flush = flush_reply,
         .gone_fd = gone_fd,
+        .is_gone = is_gone,
     };
     cgi->kept = 0;
     cgi->is_failed = false;

@@ -27,6 +27,9 @@ struct connection {
      * cannot be known. */
     int (*gone_fd)(struct connection *connection);
 
+    /* Has the client gone? Knows more than gone_fd where the web server does not look. */
+    bool (*is_gone)(struct connection *connection);
+
     int64_t body_left; /* bytes of the body that were not read yet */
 };
 

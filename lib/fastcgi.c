@@ -14,11 +14,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "peer.h"
 
 /* How long a web server may take to close its side after our end; libfcgi's own figure. */
 #define LINGER_MS 2000
@@ -30,8 +32,10 @@
 struct fastcgi {
     struct connection connection; /* first: the two are cast into each other */
     FCGX_Request request;
-    int gone_fd;     /* an epoll instance that waits for the end of a connection; -1 before that */
-    bool is_watched; /* the present connection is in it */
+    int gone_fd;      /* an epoll instance that waits for the end of a connection; -1 before that */
+    bool is_watched;  /* the present connection is in it */
+    struct peer peer; /* the client's connection to the web server */
+    bool is_peer_asked; /* which one that is */
 };
 
 /* Where libfcgi keeps signals for itself, in a way that a program with threads cannot use. */
@@ -130,18 +134,45 @@ static int gone_fd(struct connection *connection)
     return fastcgi->is_watched ? fastcgi->gone_fd : -1;
 }
 
+/* Only where the operator says that the web server needs it (see lighttpd/gateway.conf). lighttpd
+ * does watch clients that speak HTTP/2 or TLS. */
+static bool may_be_unwatched(char **variables)
+{
+    const char *protocol = FCGX_GetParam("SERVER_PROTOCOL", variables);
+    return getenv("ASK_KERNEL_FOR_CLIENTS") && protocol && strncmp(protocol, "HTTP/1", 6) == 0 &&
+           !FCGX_GetParam("HTTPS", variables);
+}
+
+static bool is_gone(struct connection *connection)
+{
+    struct fastcgi *fastcgi = (struct fastcgi *)connection;
+    char **variables = fastcgi->request.envp;
+    struct pollfd end = { .fd = gone_fd(connection), .events = POLLIN };
+
+    if (end.fd >= 0 && poll(&end, 1, 0) > 0)
+        return true;
+    if (!fastcgi->is_peer_asked && may_be_unwatched(variables))
+        peer_name(&fastcgi->peer, FCGX_GetParam("SERVER_ADDR", variables),
+            FCGX_GetParam("SERVER_PORT", variables), FCGX_GetParam("REMOTE_ADDR", variables),
+            FCGX_GetParam("REMOTE_PORT", variables));
+    fastcgi->is_peer_asked = true;
+    return peer_is_gone(&fastcgi->peer);
+}
+
 struct fastcgi *fastcgi_new(void)
 {
     struct fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
     if (!fastcgi)
         return NULL;
     fastcgi->gone_fd = -1;
+    peer_init(&fastcgi->peer);
     fastcgi->connection = (struct connection){
         .read = read_body,
         .body_fd = body_fd,
         .write = write_reply,
         .flush = flush_reply,
         .gone_fd = gone_fd,
+        .is_gone = is_gone,
     };
     return fastcgi;
 }
@@ -150,6 +181,8 @@ void fastcgi_free(struct fastcgi *fastcgi)
 {
     if (fastcgi && fastcgi->gone_fd >= 0)
         close(fastcgi->gone_fd);
+    if (fastcgi)
+        peer_clear(&fastcgi->peer);
     free(fastcgi);
 }
 
@@ -159,7 +192,7 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variabl
      * itself; so it fails instead and comes back. */
     FCGX_InitRequest(&fastcgi->request, -1, 0);
     fastcgi->request.ipcFd = fd;
-    fastcgi->is_watched = false;
+    fastcgi->is_watched = fastcgi->is_peer_asked = fastcgi->peer.is_named = false;
     fastcgi->request.keepConnection = 1; /* or FCGX_Accept_r would close it first */
     if (FCGX_Accept_r(&fastcgi->request) < 0)
         return NULL;

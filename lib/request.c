@@ -4,7 +4,6 @@
 #include "request.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,8 +71,8 @@ int request_client_fd(const struct request *request)
 
 bool request_client_gone(const struct request *request)
 {
-    struct pollfd gone = { .fd = request_client_fd(request), .events = POLLIN };
-    return gone.fd >= 0 && poll(&gone, 1, 0) > 0;
+    struct connection *connection = request->connection;
+    return connection->is_gone(connection);
 }
 
 ssize_t request_read(struct request *request, void *bytes, size_t size)

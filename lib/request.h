@@ -52,7 +52,9 @@ int request_body_fd(const struct request *request);
  * nothing is to be read from it. -1 where that cannot be known: in plain CGI never. */
 int request_client_fd(const struct request *request);
 
-/* Has the client gone? Then nobody will see the reply. False where it cannot be known. */
+/* Has the client gone? Then nobody will see the reply. False where it cannot be known. It may know
+ * what request_client_fd does not: who waits for long, asks every REQUEST_CLIENT_LOOK_MS. */
+#define REQUEST_CLIENT_LOOK_MS 50
 bool request_client_gone(const struct request *request);
 
 /* For the request loop: sets everything that follows from the CGI variables, in a request that has

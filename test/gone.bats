@@ -42,12 +42,9 @@ JSON
 teardown_file() { stop_app_as_it_is; }
 teardown() { show_logs_of_failure; }
 
-# ask NAME CURL_ARGUMENT...: in the background; sets `client`. NAME is the request's id. It is the
-# second request of its connection: lighttpd 1.4.69 does not watch the client of a first one whose
-# bytes were there when it accepted the connection.
+# ask NAME CURL_ARGUMENT...: in the background; sets `client`. NAME is the request's id.
 ask() {
-  curl -s -o /dev/null --http1.1 "$URL/ok" --next \
-    -sN --max-time 20 -o "$BATS_TEST_TMPDIR/reply" -H "X-Request-ID: $1" "${@:2}" 3>&- &
+  curl -sN --max-time 20 -o "$BATS_TEST_TMPDIR/reply" -H "X-Request-ID: $1" "${@:2}" 3>&- &
   client=$!
 }
 
@@ -148,6 +145,35 @@ is_logged() { wait_until grep -qE -- "$1" "$RUN_DIR/gateway.log"; }
   exec {client}>&-
   is_cut reset
   is_logged ' reset GET /hold/reset '
+}
+
+# open_at_once TARGET: the request is there before lighttpd accepts the connection, as under load.
+# lighttpd 1.4.69 does not watch such a client.
+open_at_once() {
+  local server
+  server=$(processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p')
+  kill -STOP "$server"
+  exec {client}<>"/dev/tcp/127.0.0.1/$PORT"
+  printf 'GET %s HTTP/1.1\r\nHost: h\r\n\r\n' "$1" >&"$client"
+  kill -CONT "$server"
+}
+
+@test "who sends a request together with the connection is watched as well" {
+  open_at_once /hold/at-once
+  wait_until is_held at-once
+  left=${EPOCHREALTIME/[^0-9]/}
+  exec {client}>&-
+  is_cut at-once
+  is_logged 'GET /hold/at-once 499 '
+}
+
+@test "a reset is noticed there, too" {
+  open_at_once '/hold/at-once-reset?head=1'
+  wait_until is_held at-once-reset
+  read -r -t 10 -u "$client" line
+  left=${EPOCHREALTIME/[^0-9]/}
+  exec {client}>&-
+  is_cut at-once-reset
 }
 
 @test "over HTTP/2 the end of the connection is noticed" {
