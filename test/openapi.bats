@@ -37,6 +37,7 @@ setup_file() {
       "failure": { "sorry": "{error.title}", "status": "{error.status}" }
     },
     "GET /forward": { "calls": { "a": "quotes GET /a" }, "status": "{a.$status}", "reply": "{a}" },
+    "GET /old/{rest*}": { "redirect": "/api/{rest}", "status": 308, "summary": "It moved" },
     "GET /sum": { "calls": { "a": "quotes GET /a" }, "reply": { "n": "{a.n}" }, "jq": ".n" },
     "GET /fixed": { "reply": { "ok": true } },
     "GET /fixed-2": { "reply": { "ok": true } },
@@ -138,8 +139,8 @@ is_consistent() {
 
 @test "operations are grouped by the first segment that says something" {
   document
-  in_document '[.tags[].name]' '["quotes","files","orders","forward","sum","fixed","fixed-2","gateway"]'
-  in_document '[.paths[][] | .tags[]] | unique' '["files","fixed","fixed-2","forward","gateway","orders","quotes","sum"]'
+  in_document '[.tags[].name]' '["quotes","files","orders","forward","old","sum","fixed","fixed-2","gateway"]'
+  in_document '[.paths[][] | .tags[]] | unique' '["files","fixed","fixed-2","forward","gateway","old","orders","quotes","sum"]'
 }
 
 @test "operations have names of their own" {
@@ -183,6 +184,7 @@ is_consistent() {
   in_document '.paths["/api/v1/orders/{id}"].post.responses | keys' '["201","400","413","415","4XX","503","504"]'
   in_document '.paths["/forward"].get.responses | keys' '["2XX","4XX","503","504"]'
   in_document '.paths["/fixed"].get.responses | keys' '["200"]'
+  in_document '.paths["/old/{rest}"].get.responses | map_values(has("headers"))' '{"308":true}'
   in_document '.paths["/health"].get.responses | keys' '["200","503"]'
   in_document '.paths["/fixed"].get.responses["503"].description' null
   in_document '.paths["/forward"].get.responses["503"].description' \
