@@ -1,0 +1,172 @@
+/* breaker: stops asking a service that fails, and finds out when to ask again.
+ *
+ * A service that is down gets a few probes per second instead of all callers, and they get their
+ * answer at once instead of after a timeout. What is asked, and of which server, is not its
+ * business; nor is the clock.
+ */
+#include "breaker.h"
+#include <string.h>
+#include "pace.h"
+
+const struct breaker_settings breaker_defaults = {
+    .failure_percent = 50,
+    .calls_min = 20,
+    .probes = 3,
+    .window_us = 10 * 1000000LL,
+    .open_us = 1000000,
+    .ramp_us = 1000000,
+};
+
+enum breaker_state breaker_state_at(
+    const struct breaker *breaker, const struct breaker_settings *settings, long long now_us)
+{
+    long long elapsed_us = now_us - breaker->since_us;
+    if (breaker->state == BREAKER_OPEN && elapsed_us >= settings->open_us)
+        return BREAKER_HALF_OPEN;
+    if (breaker->state == BREAKER_RAMP && elapsed_us >= settings->ramp_us)
+        return BREAKER_CLOSED;
+    return breaker->state;
+}
+
+const char *breaker_state_name(enum breaker_state state)
+{
+    static const char *const names[] = {
+        [BREAKER_CLOSED] = "closed",
+        [BREAKER_OPEN] = "open",
+        [BREAKER_HALF_OPEN] = "half-open",
+        [BREAKER_RAMP] = "ramp",
+    };
+    return names[state];
+}
+
+static void enter(struct breaker *breaker, enum breaker_state state, long long now_us)
+{
+    breaker->state = state;
+    breaker->since_us = now_us;
+    breaker->probes_out = breaker->probes_good = 0;
+    breaker->round++;
+}
+
+/* The ramp's counts go on into the closed state; before and after an outage have nothing in
+ * common. */
+static void open(struct breaker *breaker, long long now_us)
+{
+    enter(breaker, BREAKER_OPEN, now_us);
+    breaker->generation++;
+    memset(breaker->buckets, 0, sizeof breaker->buckets);
+}
+
+static void let_time_pass(
+    struct breaker *breaker, const struct breaker_settings *settings, long long now_us)
+{
+    enum breaker_state state = breaker_state_at(breaker, settings, now_us);
+    if (state != breaker->state)
+        enter(breaker, state, now_us);
+}
+
+static void refuse(struct breaker_ticket *ticket, long long retry_after_us)
+{
+    ticket->as = BREAKER_REFUSED;
+    ticket->retry_after_us = retry_after_us > 0 ? retry_after_us : 1;
+}
+
+/* Probes that are not back after `open_us` keep nobody else from trying: they may be lost in a
+ * network that is whole again. Their result still counts, for a service may be that slow. */
+static void ask_for_probe(struct breaker *breaker, const struct breaker_settings *settings,
+    struct breaker_ticket *ticket, long long now_us)
+{
+    if (breaker->probes_out > 0 && now_us - breaker->probe_us >= settings->open_us) {
+        breaker->probes_out = 0;
+        breaker->round++;
+    }
+    if (breaker->probes_out + breaker->probes_good >= settings->probes) {
+        refuse(ticket, breaker->probe_us + settings->open_us - now_us);
+        return;
+    }
+    breaker->probes_out++;
+    breaker->probe_us = now_us;
+    ticket->as = BREAKER_PROBE;
+}
+
+struct breaker_ticket breaker_ask(
+    struct breaker *breaker, const struct breaker_settings *settings, long long now_us, double draw)
+{
+    struct breaker_ticket ticket = { .as = BREAKER_NORMAL };
+    enum breaker_state before = breaker->state;
+    let_time_pass(breaker, settings, now_us);
+    if (breaker->state == BREAKER_OPEN)
+        refuse(&ticket, breaker->since_us + settings->open_us - now_us);
+    else if (breaker->state == BREAKER_HALF_OPEN)
+        ask_for_probe(breaker, settings, &ticket, now_us);
+    else if (breaker->state == BREAKER_RAMP &&
+             draw >= pace_ramp(breaker->since_us, settings->ramp_us, now_us))
+        refuse(&ticket, breaker->since_us + settings->ramp_us - now_us);
+    ticket.generation = breaker->generation;
+    ticket.round = breaker->round;
+    ticket.has_changed = breaker->state != before;
+    return ticket;
+}
+
+/* The bucket of now. A clock that was read before another thread's counts there, too. */
+static struct breaker_bucket *bucket_at(struct breaker *breaker, long long slot)
+{
+    struct breaker_bucket *bucket = &breaker->buckets[slot % BREAKER_BUCKETS];
+    if (bucket->slot < slot)
+        *bucket = (struct breaker_bucket){ .slot = slot };
+    return bucket;
+}
+
+static bool is_failing(
+    const struct breaker *breaker, const struct breaker_settings *settings, long long slot)
+{
+    long long calls = 0, failures = 0;
+    for (int i = 0; i < BREAKER_BUCKETS; i++) {
+        const struct breaker_bucket *bucket = &breaker->buckets[i];
+        if (bucket->slot > slot - BREAKER_BUCKETS) {
+            calls += bucket->calls;
+            failures += bucket->failures;
+        }
+    }
+    return calls >= settings->calls_min && failures * 100 >= calls * settings->failure_percent;
+}
+
+static void count(struct breaker *breaker, const struct breaker_settings *settings, bool is_good,
+    long long now_us)
+{
+    long long slot = now_us / (settings->window_us / BREAKER_BUCKETS);
+    struct breaker_bucket *bucket = bucket_at(breaker, slot);
+    bucket->calls++;
+    bucket->failures += !is_good;
+    if (is_failing(breaker, settings, slot))
+        open(breaker, now_us);
+}
+
+static void judge_probe(struct breaker *breaker, const struct breaker_settings *settings,
+    bool is_good, long long now_us)
+{
+    if (!is_good)
+        open(breaker, now_us);
+    else if (++breaker->probes_good >= settings->probes)
+        enter(breaker, settings->ramp_us > 0 ? BREAKER_RAMP : BREAKER_CLOSED, now_us);
+}
+
+bool breaker_tell(struct breaker *breaker, const struct breaker_settings *settings,
+    struct breaker_ticket ticket, bool is_good, long long now_us)
+{
+    enum breaker_state before = breaker->state;
+    if (ticket.as == BREAKER_REFUSED || ticket.generation != breaker->generation)
+        return false;
+    breaker_forget(breaker, ticket);
+    let_time_pass(breaker, settings, now_us);
+    if (breaker->state == BREAKER_HALF_OPEN)
+        judge_probe(breaker, settings, is_good, now_us);
+    else if (breaker->state != BREAKER_OPEN)
+        count(breaker, settings, is_good, now_us);
+    return breaker->state != before;
+}
+
+void breaker_forget(struct breaker *breaker, struct breaker_ticket ticket)
+{
+    if (ticket.as == BREAKER_PROBE && ticket.round == breaker->round && breaker->probes_out > 0)
+        breaker->probes_out--;
+}

@@ -1,0 +1,321 @@
+/* gateway_breaker: opens, probes, comes back; time is a parameter. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "fcgi-gateway/breaker.h"
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+#define SECOND 1000000LL
+
+static const struct breaker_settings settings = {
+    .failure_percent = 50,
+    .calls_min = 20,
+    .probes = 3,
+    .window_us = 10 * SECOND,
+    .open_us = SECOND,
+    .ramp_us = SECOND,
+};
+
+static struct breaker breaker;
+
+static int setup(void **state)
+{
+    (void)state;
+    breaker = (struct breaker){ 0 };
+    return 0;
+}
+
+static struct breaker_ticket ask(long long now_us)
+{
+    return breaker_ask(&breaker, &settings, now_us, 0);
+}
+
+static bool tell(struct breaker_ticket ticket, bool is_good, long long now_us)
+{
+    return breaker_tell(&breaker, &settings, ticket, is_good, now_us);
+}
+
+static void call(int count, bool is_good, long long now_us)
+{
+    while (count-- > 0)
+        tell(ask(now_us), is_good, now_us);
+}
+
+static void open_at(long long now_us)
+{
+    call(settings.calls_min, false, now_us);
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
+static void half_open_at(long long now_us, struct breaker_ticket *probes, int count)
+{
+    open_at(now_us - settings.open_us);
+    for (int i = 0; i < count; i++) {
+        probes[i] = ask(now_us);
+        assert_int_equal(probes[i].as, BREAKER_PROBE);
+    }
+}
+
+static void a_share_of_enough_calls_in_the_window_opens_it(void **state)
+{
+    static const struct {
+        struct {
+            int count, is_good;
+            long long at_us;
+        } calls[4]; /* in this order */
+        enum breaker_state expected;
+    } cases[] = {
+        { { { 19, false, 0 } }, BREAKER_CLOSED },
+        { { { 20, false, 0 } }, BREAKER_OPEN },
+        { { { 11, true, 0 }, { 10, false, 0 } }, BREAKER_CLOSED },
+        { { { 10, true, 0 }, { 10, false, 0 } }, BREAKER_OPEN },
+        { { { 19, false, 0 }, { 1, true, 0 } }, BREAKER_OPEN },
+        { { { 100, true, 0 }, { 99, false, SECOND } }, BREAKER_CLOSED },
+        { { { 100, true, 0 }, { 99, false, SECOND }, { 1, false, 9 * SECOND } }, BREAKER_OPEN },
+        /* what is older than the window does not count, neither for nor against it */
+        { { { 100, true, 0 }, { 19, false, 10 * SECOND } }, BREAKER_CLOSED },
+        { { { 100, true, 0 }, { 20, false, 10 * SECOND } }, BREAKER_OPEN },
+        { { { 19, false, 0 }, { 1, false, 10 * SECOND } }, BREAKER_CLOSED },
+        { { { 19, false, 0 }, { 1, false, 10 * SECOND - 1 } }, BREAKER_OPEN },
+        { { { 19, false, 0 }, { 19, false, 1000 * SECOND } }, BREAKER_CLOSED },
+        /* one thread's clock was read before another's */
+        { { { 10, false, 11 * SECOND }, { 10, false, SECOND } }, BREAKER_OPEN },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        breaker = (struct breaker){ 0 };
+        for (size_t j = 0; j < COUNT(cases[i].calls); j++)
+            call(cases[i].calls[j].count, cases[i].calls[j].is_good, cases[i].calls[j].at_us);
+        if (breaker.state != cases[i].expected)
+            fail_msg("case %zu: %s", i, breaker_state_name(breaker.state));
+    }
+}
+
+static void the_edge_learns_of_every_change_once(void **state)
+{
+    struct breaker_ticket ticket;
+    (void)state;
+    call(19, false, 0);
+    ticket = ask(0);
+    assert_false(ticket.has_changed);
+    assert_true(tell(ticket, false, 0));
+    ticket = ask(SECOND);
+    assert_true(ticket.has_changed);
+    assert_false(tell(ticket, true, SECOND));
+    ticket = ask(SECOND);
+    assert_false(ticket.has_changed);
+    assert_false(tell(ticket, true, SECOND));
+    assert_true(tell(ask(SECOND), true, SECOND));
+    assert_int_equal(breaker.state, BREAKER_RAMP);
+    assert_true(ask(2 * SECOND).has_changed);
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+    assert_false(ask(2 * SECOND).has_changed);
+}
+
+static void open_refuses_and_says_for_how_long(void **state)
+{
+    struct breaker_ticket ticket;
+    (void)state;
+    open_at(5 * SECOND);
+    ticket = ask(5 * SECOND + 250000);
+    assert_int_equal(ticket.as, BREAKER_REFUSED);
+    assert_int_equal(ticket.retry_after_us, 750000);
+    ticket = ask(6 * SECOND - 1);
+    assert_int_equal(ticket.as, BREAKER_REFUSED);
+    assert_int_equal(ticket.retry_after_us, 1);
+    assert_int_equal(ask(6 * SECOND).as, BREAKER_PROBE);
+}
+
+static void half_open_lets_only_the_probes_through(void **state)
+{
+    struct breaker_ticket probes[3], other;
+    (void)state;
+    half_open_at(2 * SECOND, probes, 3);
+    other = ask(2 * SECOND + 400000);
+    assert_int_equal(other.as, BREAKER_REFUSED);
+    assert_int_equal(other.retry_after_us, 600000);
+    tell(probes[0], true, 2 * SECOND + 400000);
+    assert_int_equal(ask(2 * SECOND + 400000).as, BREAKER_REFUSED);
+    tell(probes[1], true, 2 * SECOND + 400000);
+    assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
+    tell(probes[2], true, 2 * SECOND + 400000);
+    assert_int_equal(breaker.state, BREAKER_RAMP);
+}
+
+static void a_probe_that_fails_opens_it_again(void **state)
+{
+    struct breaker_ticket probes[3];
+    (void)state;
+    half_open_at(2 * SECOND, probes, 3);
+    tell(probes[0], true, 2 * SECOND);
+    assert_true(tell(probes[1], false, 2 * SECOND + 10));
+    assert_int_equal(ask(3 * SECOND).as, BREAKER_REFUSED);
+    assert_false(tell(probes[2], true, 3 * SECOND));
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    assert_int_equal(ask(3 * SECOND + 10).as, BREAKER_PROBE);
+}
+
+static void a_probe_that_is_forgotten_makes_room(void **state)
+{
+    struct breaker_ticket probes[3];
+    (void)state;
+    half_open_at(2 * SECOND, probes, 3);
+    assert_int_equal(ask(2 * SECOND).as, BREAKER_REFUSED);
+    breaker_forget(&breaker, probes[1]);
+    assert_int_equal(ask(2 * SECOND).as, BREAKER_PROBE);
+    assert_int_equal(ask(2 * SECOND).as, BREAKER_REFUSED);
+}
+
+static void a_probe_that_never_comes_back_blocks_for_a_time_only(void **state)
+{
+    struct breaker_ticket lost[3], probe;
+    (void)state;
+    half_open_at(2 * SECOND, lost, 3);
+    assert_int_equal(ask(3 * SECOND - 1).as, BREAKER_REFUSED);
+    for (int i = 0; i < 3; i++) {
+        probe = ask(3 * SECOND);
+        assert_int_equal(probe.as, BREAKER_PROBE);
+        tell(probe, true, 3 * SECOND);
+    }
+    assert_int_equal(breaker.state, BREAKER_RAMP);
+}
+
+/* Each of its replies takes longer than `open_us`: it would never come back. */
+static void a_service_slower_than_the_probes_patience_comes_back(void **state)
+{
+    struct breaker_ticket slow[3];
+    (void)state;
+    half_open_at(2 * SECOND, slow, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask(3 * SECOND).as, BREAKER_PROBE);
+    for (int i = 0; i < 3; i++)
+        tell(slow[i], true, 4 * SECOND);
+    assert_int_equal(breaker.state, BREAKER_RAMP);
+}
+
+static void probes_written_off_make_no_room_twice(void **state)
+{
+    struct breaker_ticket lost[3];
+    (void)state;
+    half_open_at(2 * SECOND, lost, 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(ask(3 * SECOND).as, BREAKER_PROBE);
+    for (int i = 0; i < 3; i++)
+        breaker_forget(&breaker, lost[i]);
+    assert_int_equal(ask(3 * SECOND).as, BREAKER_REFUSED);
+}
+
+static void calls_from_before_it_opened_do_not_disturb(void **state)
+{
+    struct breaker_ticket late[4], probes[3];
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        late[i] = ask(0);
+    half_open_at(2 * SECOND, probes, 2);
+    assert_false(tell(late[0], false, 2 * SECOND));
+    assert_int_equal(breaker.state, BREAKER_HALF_OPEN);
+    assert_false(tell(late[1], true, 2 * SECOND));
+    breaker_forget(&breaker, late[2]);
+    probes[2] = ask(2 * SECOND);
+    assert_int_equal(probes[2].as, BREAKER_PROBE);
+    assert_int_equal(ask(2 * SECOND).as, BREAKER_REFUSED);
+    for (int i = 0; i < 3; i++)
+        tell(probes[i], true, 2 * SECOND);
+    assert_int_equal(breaker.state, BREAKER_RAMP);
+    tell(late[3], false, 2 * SECOND);
+    call(19, false, 2 * SECOND);
+    assert_int_equal(breaker.state, BREAKER_RAMP); /* 20 with the late one */
+}
+
+static void a_refused_call_that_is_told_changes_nothing(void **state)
+{
+    struct breaker_ticket probes[3], refused;
+    (void)state;
+    half_open_at(2 * SECOND, probes, 3);
+    refused = ask(2 * SECOND);
+    assert_false(tell(refused, false, 2 * SECOND));
+    breaker_forget(&breaker, refused);
+    assert_int_equal(ask(2 * SECOND).as, BREAKER_REFUSED);
+}
+
+static void the_ramp_admits_a_growing_share(void **state)
+{
+    static const struct {
+        long long after_us;
+        double draw;
+        enum breaker_admission expected;
+        long long retry_after_us;
+    } cases[] = {
+        { 0, 0.09, BREAKER_NORMAL, 0 },
+        { 0, 0.11, BREAKER_REFUSED, SECOND },
+        { 500000, 0.54, BREAKER_NORMAL, 0 },
+        { 500000, 0.56, BREAKER_REFUSED, 500000 },
+        { 999999, 0.99, BREAKER_NORMAL, 0 },
+        { SECOND, 0.9999, BREAKER_NORMAL, 0 },
+    };
+    struct breaker_ticket probes[3];
+    (void)state;
+    half_open_at(2 * SECOND, probes, 3);
+    for (int i = 0; i < 3; i++)
+        tell(probes[i], true, 2 * SECOND);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct breaker_ticket ticket =
+            breaker_ask(&breaker, &settings, 2 * SECOND + cases[i].after_us, cases[i].draw);
+        assert_int_equal(ticket.as, cases[i].expected);
+        assert_int_equal(ticket.retry_after_us, cases[i].retry_after_us);
+    }
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+}
+
+static void failures_in_the_ramp_open_it_again(void **state)
+{
+    struct breaker_ticket probes[3];
+    (void)state;
+    half_open_at(2 * SECOND, probes, 3);
+    for (int i = 0; i < 3; i++)
+        tell(probes[i], true, 2 * SECOND);
+    call(20, false, 2 * SECOND + 100000);
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
+static void who_only_looks_sees_the_time_pass(void **state)
+{
+    struct breaker_ticket probes[3];
+    (void)state;
+    open_at(SECOND);
+    assert_int_equal(breaker_state_at(&breaker, &settings, 2 * SECOND - 1), BREAKER_OPEN);
+    assert_int_equal(breaker_state_at(&breaker, &settings, 2 * SECOND), BREAKER_HALF_OPEN);
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+    for (int i = 0; i < 3; i++)
+        probes[i] = ask(2 * SECOND);
+    for (int i = 0; i < 3; i++)
+        tell(probes[i], true, 2 * SECOND);
+    assert_int_equal(breaker_state_at(&breaker, &settings, 3 * SECOND - 1), BREAKER_RAMP);
+    assert_int_equal(breaker_state_at(&breaker, &settings, 3 * SECOND), BREAKER_CLOSED);
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, setup)
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        TEST(a_share_of_enough_calls_in_the_window_opens_it),
+        TEST(the_edge_learns_of_every_change_once),
+        TEST(open_refuses_and_says_for_how_long),
+        TEST(half_open_lets_only_the_probes_through),
+        TEST(a_probe_that_fails_opens_it_again),
+        TEST(a_probe_that_is_forgotten_makes_room),
+        TEST(a_probe_that_never_comes_back_blocks_for_a_time_only),
+        TEST(a_service_slower_than_the_probes_patience_comes_back),
+        TEST(probes_written_off_make_no_room_twice),
+        TEST(calls_from_before_it_opened_do_not_disturb),
+        TEST(a_refused_call_that_is_told_changes_nothing),
+        TEST(the_ramp_admits_a_growing_share),
+        TEST(failures_in_the_ramp_open_it_again),
+        TEST(who_only_looks_sees_the_time_pass),
+    };
+
+    return cmocka_run_group_tests_name("gateway/breaker", tests, NULL, NULL);
+}
