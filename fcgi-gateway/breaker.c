@@ -8,6 +8,11 @@
 #include <string.h>
 #include "pace.h"
 
+/* Where `calls_min` failures in a row, and nothing else, came over this time, the window's older
+ * calls no longer matter: all of the service is out. A time, because one of its servers may die
+ * with as many calls under way, all at once. */
+#define ROW_MIN_US 100000
+
 const struct breaker_settings breaker_defaults = {
     .failure_percent = 50,
     .calls_min = 20,
@@ -44,6 +49,7 @@ static void enter(struct breaker *breaker, enum breaker_state state, long long n
     breaker->state = state;
     breaker->since_us = now_us;
     breaker->probes_out = breaker->probes_good = 0;
+    breaker->failures_in_row = 0;
     breaker->round++;
 }
 
@@ -130,6 +136,21 @@ static bool is_failing(
     return calls >= settings->calls_min && failures * 100 >= calls * settings->failure_percent;
 }
 
+static bool is_dead(struct breaker *breaker, const struct breaker_settings *settings, bool is_good,
+    long long now_us)
+{
+    if (is_good) {
+        breaker->failures_in_row = 0;
+        return false;
+    }
+    if (now_us - breaker->row_since_us >= settings->window_us)
+        breaker->failures_in_row = 0;
+    if (breaker->failures_in_row++ == 0)
+        breaker->row_since_us = now_us;
+    return breaker->failures_in_row >= settings->calls_min &&
+           now_us - breaker->row_since_us >= ROW_MIN_US;
+}
+
 static void count(struct breaker *breaker, const struct breaker_settings *settings, bool is_good,
     long long now_us)
 {
@@ -137,7 +158,7 @@ static void count(struct breaker *breaker, const struct breaker_settings *settin
     struct breaker_bucket *bucket = bucket_at(breaker, slot);
     bucket->calls++;
     bucket->failures += !is_good;
-    if (is_failing(breaker, settings, slot))
+    if (is_dead(breaker, settings, is_good, now_us) || is_failing(breaker, settings, slot))
         open(breaker, now_us);
 }
 

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* closed:    everything is asked; the failures among the last calls are counted.
+/* closed:    everything is asked; the failures among the last calls are counted. It opens when
+ *            they are too large a share, or when for a moment there was nothing else.
  * open:      nothing is asked, for `open_us`.
  * half open: a few calls are let through as probes. One that fails: open again. All good: ramp.
  * ramp:      a growing share is asked, and counted as when closed.
@@ -18,7 +19,7 @@ enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN, BREAKER_RA
 
 struct breaker_settings {
     int failure_percent; /* 1 to 100: this share of the window's calls opens it */
-    int calls_min;       /* 1 or more: fewer calls in the window say nothing */
+    int calls_min;       /* 1 or more: fewer calls say nothing */
     int probes;          /* 1 or more */
     long long window_us; /* BREAKER_BUCKETS or more */
     long long open_us;
@@ -41,6 +42,8 @@ struct breaker {
     unsigned round;      /* of probes; grows when those that did not come back are written off */
     int probes_out, probes_good;
     long long probe_us; /* when the last probe left */
+    int failures_in_row;
+    long long row_since_us; /* the first of them */
     struct breaker_bucket buckets[BREAKER_BUCKETS];
 };
 

@@ -7,10 +7,6 @@
 #include "server.h"
 #include "pace.h"
 
-/* A failed call counts as this many times the average: a service that takes its time even when all
- * is well must not look faster by failing. */
-#define FAILURE_AVERAGES 2
-
 const struct server_settings server_defaults = {
     .fall = 3,
     .rise = 2,
@@ -20,7 +16,7 @@ const struct server_settings server_defaults = {
     .ejection_max_us = 2 * 1000000LL,
     .calm_us = 10 * 1000000LL,
     .ramp_us = 1000000,
-    .half_us = 1000000,
+    .half_us = 500000,
     .failure_us = 1000000,
 };
 
@@ -91,7 +87,7 @@ void server_begin(struct server *server, const struct server_settings *settings,
 }
 
 /* The average rises at once and falls slowly ("peak EWMA"): a queue at a server shows in its worst
- * calls first. */
+ * calls first. It does not fall by a failed call: who is slow must not look faster by failing. */
 static void note_time(struct server *server, const struct server_settings *settings,
     struct server_result result, long long now_us)
 {
@@ -99,8 +95,8 @@ static void note_time(struct server *server, const struct server_settings *setti
     double known_us = server->average_us * left, sample_us = result.took_us;
     if (!result.is_good && sample_us < settings->failure_us)
         sample_us = settings->failure_us;
-    if (!result.is_good && sample_us < FAILURE_AVERAGES * known_us)
-        sample_us = FAILURE_AVERAGES * known_us;
+    if (!result.is_good && sample_us < known_us)
+        sample_us = known_us;
     if (sample_us < known_us)
         sample_us = known_us + (1 - left) * sample_us;
     server->average_us = sample_us;

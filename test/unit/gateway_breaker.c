@@ -80,6 +80,13 @@ static void a_share_of_enough_calls_in_the_window_opens_it(void **state)
         { { { 19, false, 0 }, { 1, false, 10 * SECOND } }, BREAKER_CLOSED },
         { { { 19, false, 0 }, { 1, false, 10 * SECOND - 1 } }, BREAKER_OPEN },
         { { { 19, false, 0 }, { 19, false, 1000 * SECOND } }, BREAKER_CLOSED },
+        { { { 19, false, SECOND }, { 1, false, 12 * SECOND } }, BREAKER_CLOSED },
+        /* a row of failures over 100 ms outweighs the window; one server's last moment does not */
+        { { { 1000, true, 0 }, { 19, false, 0 }, { 1, false, 100000 } }, BREAKER_OPEN },
+        { { { 1000, true, 0 }, { 200, false, 0 }, { 1, false, 99999 } }, BREAKER_CLOSED },
+        { { { 1000, true, 0 }, { 18, false, 0 }, { 1, false, SECOND } }, BREAKER_CLOSED },
+        { { { 1000, true, 0 }, { 19, false, 0 }, { 1, true, 0 }, { 19, false, SECOND } },
+            BREAKER_CLOSED },
         /* one thread's clock was read before another's */
         { { { 10, false, 11 * SECOND }, { 10, false, SECOND } }, BREAKER_OPEN },
     };

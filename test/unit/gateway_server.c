@@ -273,9 +273,10 @@ static void the_average_rises_at_once_and_falls_slowly(void **state)
         { SECOND, 10 * MS, true, 25 * MS }, /* half of the old, half of the new */
         { 2 * SECOND, 0, true, 12500 },
         { 2 * SECOND, 20 * MS, true, 20 * MS },
-        { 2 * SECOND, 1 * MS, false, SECOND },     /* failing is not fast */
-        { 2 * SECOND, 1 * MS, false, 2 * SECOND }, /* nor for who is slow anyway */
+        { 2 * SECOND, 1 * MS, false, SECOND }, /* failing is not fast */
+        { 2 * SECOND, 1 * MS, false, SECOND }, /* nor ever slower */
         { 2 * SECOND, 9 * SECOND, false, 9 * SECOND },
+        { 2 * SECOND, 1 * MS, false, 9 * SECOND }, /* nor fast for who is slow anyway */
         { 3 * SECOND, 0, true, 4500 * MS },
         { 100 * SECOND, 0, true, 0 },
     };
