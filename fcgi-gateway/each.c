@@ -19,7 +19,7 @@
 
 /* Bytes of all replies together, and of the array that is made of them: no more than one reply may
  * have. */
-#define RECEIVED_MAX UPSTREAM_REPLY_MAX
+#define RECEIVED_MAX CALL_REPLY_MAX
 
 /* Twice the calls and a power of two: a free slot is always near. */
 #define SLOTS 2048

@@ -124,9 +124,9 @@ static void say_pass(struct explanation *self)
 {
     const struct upstream *upstream = self->route->upstream;
     int timeout_ms = self->route->timeout_ms ? self->route->timeout_ms : upstream->timeout_ms;
-    explain_line(self, "Pass", "to %.*s, %s%s", (int)upstream->name.len, upstream->name.at,
-        upstream->socket_path ? "unix:" : "",
-        upstream->socket_path ? upstream->socket_path : upstream->url);
+    struct str server = upstream->servers->text;
+    explain_line(self, "Pass", "to %.*s, %.*s", (int)upstream->name.len, upstream->name.at,
+        (int)server.len, server.at);
     if (self->route->target)
         explain_line(
             self, "", "as %s, with the client's query", explain_value(self, member(self, "pass")));

@@ -4,7 +4,7 @@
 
 #include "lib/reply.h"
 #include "lib/request.h"
-#include "upstream.h"
+#include "call.h"
 
 /* The request's end-to-end fields for a passed-through call, with X-Forwarded-For, -Proto, -Host,
  * X-Request-ID and Via; `gateway` is the name that Via gives. In the request's arena. */

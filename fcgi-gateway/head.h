@@ -2,7 +2,7 @@
 #ifndef GATEWAY_HEAD_H
 #define GATEWAY_HEAD_H
 
-#include "upstream.h"
+#include "call.h"
 
 enum head_result {
     HEAD_MORE, /* another line is to come */

@@ -10,7 +10,7 @@
 #include "live.h"
 #include "question.h"
 #include "reload.h"
-#include "upstream.h"
+#include "transfer.h"
 #include "worker.h"
 #include "lib/serve.h"
 
@@ -52,7 +52,7 @@ static int run(const char *file)
         .kept_fd = live_kept_fd(live),
     };
     int status = 1;
-    if (upstream_init())
+    if (transfer_init())
         status = serve(&responder);
     else
         fputs("fcgi-gateway: libcurl cannot start\n", stderr);

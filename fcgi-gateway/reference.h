@@ -15,7 +15,7 @@
 #include "lib/json.h"
 #include "lib/request.h"
 #include "lib/route.h"
-#include "upstream.h"
+#include "call.h"
 
 #define CALLS_MAX 32 /* calls of one route: a bit each in a mask */
 

@@ -1,76 +1,35 @@
-/* upstream: calls to services over one curl multi handle per thread; the only file that sees
- * libcurl.
+/* upstream: calls to a service, each from its beginning to a result.
  *
- * Transfers that have ended give their easy handle back to the caller, and curl keeps their
- * connections, so that a usual call costs neither a handle nor a connect. Deadlines are kept here
- * and not by curl, because a streamed reply may last as long as it likes while it moves.
+ * Decides what a call is made of; how bytes are exchanged with one server is transfer.c's business.
  */
 #include "upstream.h"
-#include <curl/curl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <strings.h>
-#include "lib/buf.h"
 #include "lib/log.h"
-#include "head.h"
+#include "transfer.h"
 
-/* Idle connections are given up by us before lighttpd does (60 s): a request is never sent into
- * one that the other side is just closing. */
-#define CONNECTION_IDLE_MAX_S 30L
-
-/* A service that comes back under another address must be found soon (a container that was
- * made anew); kept-alive connections make look-ups rare. */
-#define ADDRESS_KEPT_S 1L
-
-/* How long a client may send nothing of its body. lighttpd gives up before that (max-read-idle). */
-#define CLIENT_SILENCE_MAX_US (60 * 1000000LL)
-
-/* From here on curl sends no more of a body: the reply is an answer to what it got. */
-#define STATUS_STOPS_BODY 300
-
-/* Idle connections that one thread keeps. */
-#define CONNECTIONS_KEPT 32L
-
-struct transfer {
-    CURL *easy;
-    struct call *call; /* NULL while idle */
-    struct curl_slist *fields;
-    long long started_us, deadline_us;
-    int waiting_fd; /* the client's, while it sends nothing of its body; else -1 */
-    struct buf body;
-    bool is_final;    /* the status line seen is not of a 1xx reply */
-    bool head_given;  /* call->head was called, or there is none to call */
-    bool client_gone; /* call->read, head or write said so */
-    bool is_too_long;
-    bool is_malformed;     /* the reply breaks HTTP's rules in a way that curl lets pass */
-    struct transfer *next; /* in the caller's list of idle or of active ones */
+/* A call under way. In the call's arena. */
+struct course {
+    struct call *call;
+    long long started_us;
+    struct course *next; /* in the caller's list */
 };
 
 struct caller {
-    CURLM *multi;
-    struct transfer *idle, *active;
-    const struct request *request; /* whose client all these calls are for, or NULL */
-    bool is_client_gone;
+    struct transferer *transferer;
+    struct course *courses;
 };
-
-bool upstream_init(void)
-{
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
 
 struct caller *caller_new(void)
 {
     struct caller *caller = calloc(1, sizeof *caller);
     if (!caller)
         return NULL;
-    caller->multi = curl_multi_init();
-    if (!caller->multi) {
-        free(caller);
-        return NULL;
-    }
-    curl_multi_setopt(caller->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
-    curl_multi_setopt(caller->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    return caller;
+    caller->transferer = transferer_new();
+    if (caller->transferer)
+        return caller;
+    free(caller);
+    return NULL;
 }
 
 void caller_free(struct caller *caller)
@@ -78,411 +37,78 @@ void caller_free(struct caller *caller)
     if (!caller)
         return;
     caller_cancel(caller);
-    for (struct transfer *transfer = caller->idle; transfer;) {
-        struct transfer *next = transfer->next;
-        curl_easy_cleanup(transfer->easy);
-        free(transfer);
-        transfer = next;
-    }
-    curl_multi_cleanup(caller->multi);
+    transferer_free(caller->transferer);
     free(caller);
-}
-
-static void postpone_deadline(struct transfer *transfer)
-{
-    const struct call *call = transfer->call;
-    transfer->deadline_us = log_clock_us() + call->timeout_ms * 1000LL;
-    if (call->deadline_us && call->deadline_us < transfer->deadline_us)
-        transfer->deadline_us = call->deadline_us;
-}
-
-/* Has the upstream answered already, in a way that makes the rest of the body useless? */
-static bool needs_no_body(const struct transfer *transfer)
-{
-    return transfer->head_given && transfer->call->status >= STATUS_STOPS_BODY;
-}
-
-/* Never waits for the client: the upstream may have something to say meanwhile. */
-static size_t on_read(char *bytes, size_t size, size_t count, void *user)
-{
-    struct transfer *transfer = user;
-    struct call *call = transfer->call;
-    if (needs_no_body(transfer))
-        return 0;
-    transfer->waiting_fd = call->body_fd ? call->body_fd(call) : -1;
-    if (transfer->waiting_fd >= 0) {
-        transfer->deadline_us = log_clock_us() + CLIENT_SILENCE_MAX_US;
-        return CURL_READFUNC_PAUSE;
-    }
-    ssize_t got = call->read(call, bytes, size * count);
-    if (call->write)
-        postpone_deadline(transfer);
-    if (got >= 0)
-        return (size_t)got;
-    transfer->client_gone = true;
-    return CURL_READFUNC_ABORT;
-}
-
-static void on_status_line(struct transfer *transfer)
-{
-    long status = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    struct call *call = transfer->call;
-    call->status = (int)status;
-    call->first_field = call->last_field = NULL;
-    transfer->is_final = status >= 200;
-}
-
-/* The end of the header section: what streams may begin. */
-static bool give_head(struct transfer *transfer)
-{
-    struct call *call = transfer->call;
-    transfer->head_given = true;
-    if (call->head && !call->head(call))
-        transfer->client_gone = true;
-    if (call->head)
-        postpone_deadline(transfer);
-    return !transfer->client_gone;
-}
-
-/* Called for every line of a header section, 1xx ones and trailers included. */
-static size_t on_header(char *bytes, size_t size, size_t count, void *user)
-{
-    struct transfer *transfer = user;
-    struct str line = { bytes, size * count };
-    if (transfer->head_given)
-        return line.len; /* a trailer */
-    if (line.len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-        on_status_line(transfer);
-        return line.len;
-    }
-    if (!transfer->is_final)
-        return line.len;
-    switch (head_line(transfer->call, line)) {
-    case HEAD_MORE:
-        return line.len;
-    case HEAD_END:
-        return give_head(transfer) ? line.len : 0;
-    case HEAD_BAD:
-        transfer->is_malformed = true;
-    }
-    return 0;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *user)
-{
-    struct transfer *transfer = user;
-    struct call *call = transfer->call;
-    size_t len = size * count;
-    if (!transfer->head_given) {
-        transfer->is_malformed = true; /* such as what follows a 101 that nobody asked for */
-        return 0;
-    }
-    if (call->write) {
-        transfer->client_gone = !call->write(call, bytes, len);
-        postpone_deadline(transfer);
-        return transfer->client_gone ? 0 : len;
-    }
-    if (transfer->body.len + len > UPSTREAM_REPLY_MAX) {
-        transfer->is_too_long = true;
-        return 0;
-    }
-    buf_add(&transfer->body, bytes, len);
-    return len;
-}
-
-/* What stays the same for all calls over this handle. */
-static void set_constants(CURL *easy, struct transfer *transfer)
-{
-    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* http_proxy is not meant for our services */
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
-    curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, ADDRESS_KEPT_S);
-    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
-}
-
-static struct transfer *take_transfer(struct caller *caller)
-{
-    struct transfer *transfer = caller->idle;
-    if (transfer) {
-        caller->idle = transfer->next;
-        curl_easy_reset(transfer->easy); /* curl counts its retries per handle and never forgets */
-        set_constants(transfer->easy, transfer);
-        return transfer;
-    }
-    transfer = calloc(1, sizeof *transfer);
-    if (!transfer)
-        abort();
-    transfer->easy = curl_easy_init();
-    if (!transfer->easy)
-        abort();
-    set_constants(transfer->easy, transfer);
-    return transfer;
-}
-
-static struct curl_slist *append(struct curl_slist *list, const char *line)
-{
-    struct curl_slist *longer = curl_slist_append(list, line);
-    if (!longer)
-        abort();
-    return longer;
-}
-
-static struct curl_slist *field_list(const struct call *call)
-{
-    /* Nothing is sent that nobody asked for: no Accept, no waiting for 100 (Continue). */
-    struct curl_slist *list = append(append(NULL, "Accept:"), "Expect:");
-    if (call->upstream->socket_path) {
-        struct buf host;
-        buf_init(&host, call->arena);
-        buf_text(&host, "Host: ");
-        buf_str(&host, call->upstream->name);
-        list = append(list, buf_as_text(&host));
-    }
-    for (const struct call_field *field = call->fields; field; field = field->next) {
-        struct buf line;
-        buf_init(&line, call->arena);
-        buf_str(&line, field->name);
-        buf_text(&line, field->value.len ? ": " : ";"); /* curl's way to write an empty one */
-        buf_str(&line, field->value);
-        list = append(list, buf_as_text(&line));
-    }
-    return list;
-}
-
-/* curl sends a request again when a kept connection turns out to be closed. That must not happen
- * to one that changes something (RFC 9110 section 9.2.2): it gets a new connection. */
-static bool may_be_repeated(const char *method)
-{
-    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-           strcmp(method, "OPTIONS") == 0;
-}
-
-static void set_method(CURL *easy, const struct call *call)
-{
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, may_be_repeated(call->method) ? 0L : 1L);
-    if (strcmp(call->method, "HEAD") == 0) {
-        curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
-        return;
-    }
-    if (call->read) {
-        curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)call->body_length);
-    }
-    if (call->read || strcmp(call->method, "GET") != 0)
-        curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
-}
-
-void caller_start(struct caller *caller, struct call *call)
-{
-    struct transfer *transfer = take_transfer(caller);
-    CURL *easy = transfer->easy;
-    transfer->call = call;
-    transfer->is_final = transfer->head_given = false;
-    transfer->waiting_fd = -1;
-    transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
-    buf_init(&transfer->body, call->arena);
-    transfer->fields = field_list(call);
-    curl_easy_setopt(easy, CURLOPT_URL, call->upstream->url);
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, call->upstream->socket_path);
-    curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, call->target);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->fields);
-    set_method(easy, call);
-    call->transfer = transfer;
-    call->status = 0;
-    call->first_field = call->last_field = NULL;
-    transfer->started_us = log_clock_us();
-    call->is_past_deadline = false;
-    postpone_deadline(transfer);
-    transfer->next = caller->active;
-    caller->active = transfer;
-    curl_multi_add_handle(caller->multi, easy);
-}
-
-/* Takes the transfer off its call and keeps its handle for the next one. */
-static struct call *end_transfer(struct caller *caller, struct transfer *transfer)
-{
-    struct call *call = transfer->call;
-    struct transfer **link = &caller->active;
-    while (*link && *link != transfer)
-        link = &(*link)->next;
-    *link = transfer->next;
-    transfer->next = caller->idle;
-    caller->idle = transfer;
-    curl_multi_remove_handle(caller->multi, transfer->easy);
-    curl_slist_free_all(transfer->fields);
-    call->took_us = log_clock_us() - transfer->started_us;
-    call->body = buf_as_str(&transfer->body);
-    call->transfer = NULL;
-    transfer->call = NULL;
-    return call;
-}
-
-static void set_outcome(struct call *call, enum call_outcome outcome, const char *cause)
-{
-    call->outcome = outcome;
-    call->cause = cause;
-}
-
-/* From curl's result to ours. A reply that had begun is broken, one that had not is unreachable. */
-static void judge(struct transfer *transfer, CURLcode result)
-{
-    struct call *call = transfer->call;
-    if (transfer->client_gone)
-        set_outcome(call, CALL_GONE, "The client went away");
-    else if (transfer->is_malformed)
-        set_outcome(call, CALL_BROKEN, "The reply is not HTTP");
-    else if (transfer->is_too_long)
-        set_outcome(call, CALL_BROKEN, "The reply is too long");
-    else if (result == CURLE_OK && call->status >= 200)
-        set_outcome(call, CALL_OK, NULL);
-    else if (result == CURLE_COULDNT_RESOLVE_HOST)
-        set_outcome(call, CALL_UNREACHABLE, "Host name not found");
-    else if (result == CURLE_COULDNT_CONNECT)
-        set_outcome(call, CALL_UNREACHABLE, "Connection refused");
-    else if (result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION)
-        set_outcome(call, CALL_UNREACHABLE, "TLS connection failed");
-    else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY ||
-             result == CURLE_OK)
-        set_outcome(call, CALL_BROKEN, "The reply is not HTTP");
-    else if (transfer->is_final)
-        set_outcome(call, CALL_BROKEN, "The reply broke off");
-    else
-        set_outcome(call, CALL_UNREACHABLE, "Connection closed before a reply");
-}
-
-static struct call *take_ended(struct caller *caller)
-{
-    int left;
-    CURLMsg *message;
-    while ((message = curl_multi_info_read(caller->multi, &left))) {
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        struct transfer *transfer;
-        CURLcode result = message->data.result;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        judge(transfer, result);
-        return end_transfer(caller, transfer);
-    }
-    return NULL;
-}
-
-/* An active transfer whose deadline has passed, or NULL; *wait_ms says how long until the next. */
-static struct transfer *find_late(struct caller *caller, int *wait_ms)
-{
-    long long now = log_clock_us(), first = LLONG_MAX;
-    for (struct transfer *transfer = caller->active; transfer; transfer = transfer->next) {
-        if (transfer->deadline_us <= now)
-            return transfer;
-        if (transfer->deadline_us < first)
-            first = transfer->deadline_us;
-    }
-    *wait_ms = (int)((first - now) / 1000 + 1);
-    return NULL;
-}
-
-static void end_late(struct transfer *late)
-{
-    struct call *call = late->call;
-    if (late->waiting_fd >= 0) {
-        set_outcome(call, CALL_GONE, "The client sent nothing of its body");
-        return;
-    }
-    set_outcome(call, CALL_TIMEOUT, NULL);
-    call->is_past_deadline = late->deadline_us == call->deadline_us;
-}
-
-/* The transfer that waits for the client; there is one client, so there is one at most. */
-static struct transfer *find_waiting(struct caller *caller)
-{
-    struct transfer *transfer = caller->active;
-    while (transfer && transfer->waiting_fd < 0)
-        transfer = transfer->next;
-    return transfer;
-}
-
-static void go_on(struct transfer *transfer)
-{
-    transfer->waiting_fd = -1;
-    postpone_deadline(transfer);
-    curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
-}
-
-/* Until something moves, the client goes, or a deadline may have passed. */
-static void wait_for_any(struct caller *caller, int wait_ms)
-{
-    struct transfer *waiting = find_waiting(caller);
-    if (waiting && needs_no_body(waiting)) {
-        go_on(waiting);
-        return;
-    }
-    const struct request *request = caller->request;
-    /* What is -1 is not waited for, poll(2). */
-    struct curl_waitfd client[] = {
-        { .fd = request ? request_client_fd(request) : -1, .events = CURL_WAIT_POLLIN },
-        { .fd = waiting ? waiting->waiting_fd : -1, .events = CURL_WAIT_POLLIN },
-    };
-    int some = 0;
-    bool looks = request && wait_ms > REQUEST_CLIENT_LOOK_MS;
-    curl_multi_poll(caller->multi, client, 2, looks ? REQUEST_CLIENT_LOOK_MS : wait_ms, &some);
-    if (client[0].revents || (looks && some == 0))
-        caller->is_client_gone = request_client_gone(request);
-    if (client[1].revents)
-        go_on(waiting);
-}
-
-/* One call after the other: those that are started from now on are not even sent. */
-static struct call *give_up(struct caller *caller)
-{
-    set_outcome(caller->active->call, CALL_GONE, "The client went away");
-    return end_transfer(caller, caller->active);
 }
 
 void caller_watch(struct caller *caller, const struct request *request)
 {
-    caller->request = request;
-    caller->is_client_gone = false;
+    transferer_watch(caller->transferer, request);
 }
 
 bool caller_is_client_gone(const struct caller *caller)
 {
-    return caller->is_client_gone;
+    return transferer_is_client_gone(caller->transferer);
+}
+
+void caller_start(struct caller *caller, struct call *call)
+{
+    struct course *course = arena_zero(call->arena, sizeof *course);
+    struct transfer_terms terms = { .address = call->upstream->servers,
+        .host = call->upstream->name };
+    course->call = call;
+    course->started_us = log_clock_us();
+    course->next = caller->courses;
+    caller->courses = course;
+    terms.first_us = course->started_us + call->timeout_ms * 1000LL;
+    if (call->deadline_us && call->deadline_us < terms.first_us)
+        terms.first_us = call->deadline_us;
+    transfer_start(caller->transferer, call, &terms);
+}
+
+/* Takes it out of the list. */
+static struct call *end(struct caller *caller, struct course *course)
+{
+    struct course **link = &caller->courses;
+    while (*link != course)
+        link = &(*link)->next;
+    *link = course->next;
+    course->call->took_us = log_clock_us() - course->started_us;
+    return course->call;
+}
+
+static struct call *give_up(struct caller *caller, const char *cause)
+{
+    struct call *call = caller->courses->call;
+    transfer_cancel(caller->transferer, call);
+    call->outcome = CALL_GONE;
+    call->cause = cause;
+    return end(caller, caller->courses);
+}
+
+static struct course *course_of(struct caller *caller, const struct call *call)
+{
+    struct course *course = caller->courses;
+    while (course->call != call)
+        course = course->next;
+    return course;
 }
 
 struct call *caller_next(struct caller *caller)
 {
-    while (caller->active) {
-        int running, wait_ms;
-        if (caller->is_client_gone)
-            return give_up(caller);
-        curl_multi_perform(caller->multi, &running);
-        struct call *ended = take_ended(caller);
+    while (caller->courses) {
+        /* One after the other: those that are started from now on are not even sent. */
+        if (caller_is_client_gone(caller))
+            return give_up(caller, "The client went away");
+        struct call *ended = transfer_next(caller->transferer, LLONG_MAX);
         if (ended)
-            return ended;
-        struct transfer *late = find_late(caller, &wait_ms);
-        if (late) {
-            end_late(late);
-            return end_transfer(caller, late);
-        }
-        wait_for_any(caller, wait_ms);
+            return end(caller, course_of(caller, ended));
     }
     return NULL;
 }
 
 void caller_cancel(struct caller *caller)
 {
-    while (caller->active) {
-        set_outcome(caller->active->call, CALL_GONE, "Given up");
-        end_transfer(caller, caller->active);
-    }
+    while (caller->courses)
+        give_up(caller, "Given up");
 }

@@ -22,16 +22,17 @@ static bool has_wrong_port(const char *host, size_t len)
 }
 
 /* "http://host:port" or "unix:path". */
-static void set_server(
-    struct settings *settings, uint32_t node, struct upstream *upstream, struct str text)
+static void set_address(
+    struct settings *settings, uint32_t node, struct address *address, struct str text)
 {
     const char *server = arena_copy(settings->arena, text.at, text.len);
+    address->text = text;
     if (strncmp(server, "unix:", 5) == 0 && server[5]) {
         if (strlen(server + 5) > SOCKET_PATH_MAX)
             setting_mistake(
                 settings, node, "the path of a unix socket has at most %d bytes", SOCKET_PATH_MAX);
-        upstream->socket_path = server + 5;
-        upstream->url = "http://localhost/";
+        address->socket_path = server + 5;
+        address->url = "http://localhost/";
         return;
     }
     const char *scheme_end = strstr(server, "://");
@@ -46,17 +47,20 @@ static void set_server(
     }
     if (has_wrong_port(host, host_len))
         setting_mistake(settings, node, "'%s': a port is a number from 1 to 65535", server);
-    upstream->url = server;
+    address->url = server;
 }
 
 static void read_servers(struct settings *settings, uint32_t node, void *target)
 {
     const struct json_node *list = &settings->json.nodes[node];
+    struct upstream *upstream = target;
     struct str text;
+    upstream->servers = arena_zero(settings->arena, sizeof *upstream->servers);
+    upstream->server_count = 1;
     if (list->type != JSON_ARRAY || list->count != 1)
         setting_mistake(settings, node, "'servers' is an array of one server");
     else if (setting_text(settings, node + 1, &text))
-        set_server(settings, node + 1, target, text);
+        set_address(settings, node + 1, upstream->servers, text);
 }
 
 static void read_timeout(struct settings *settings, uint32_t node, void *target)

@@ -260,8 +260,8 @@ static void values_arrive(void **state)
             &arena, stderr);
     assert_non_null(config);
     const struct upstream *upstream = &config->upstreams[0];
-    assert_string_equal(upstream->url, "http://h:1");
-    assert_null(upstream->socket_path);
+    assert_string_equal(upstream->servers->url, "http://h:1");
+    assert_null(upstream->servers->socket_path);
     assert_int_equal(upstream->timeout_ms, 120000);
     assert_int_equal(upstream->health_timeout_ms, 1000);
     assert_string_equal(upstream->health_path, "/h");

@@ -1,0 +1,48 @@
+/* transfer: one exchange of a request and a reply with one server.
+ *
+ * The only file that sees libcurl. Every thread has a transferer of its own: exchanges at the same
+ * time and connections kept alive, without a lock. */
+#ifndef GATEWAY_TRANSFER_H
+#define GATEWAY_TRANSFER_H
+
+#include "address.h"
+#include "call.h"
+#include "lib/request.h"
+
+/* Once per process, before any thread starts; false where libcurl cannot start. */
+bool transfer_init(void);
+
+struct transferer;
+
+/* A thread's; NULL where it cannot be had. */
+struct transferer *transferer_new(void);
+void transferer_free(struct transferer *self);
+
+/* All exchanges from now on are for this request (NULL: for none). */
+void transferer_watch(struct transferer *self, const struct request *request);
+
+/* Has its client gone, as far as transfer_next has seen? */
+bool transferer_is_client_gone(const struct transferer *self);
+
+/* From any thread: transfer_next, or the next one, returns at once. */
+void transferer_wake(struct transferer *self);
+
+struct transfer_terms {
+    const struct address *address;
+    struct str host;    /* for a unix socket, which has none */
+    long long first_us; /* of log_clock_us: until then all of it must be over, or where the reply is
+                         * streamed, its head be there or some of the request's body have gone up */
+};
+
+/* Begins to exchange what `call` asks; it makes progress inside transfer_next. What came back
+ * before is forgotten. */
+void transfer_start(struct transferer *self, struct call *call, const struct transfer_terms *terms);
+
+/* Waits until an exchange has ended, and returns its call: what came back is filled in, but for
+ * took_us. NULL where before that `until_us` came, the client went away or somebody woke us. */
+struct call *transfer_next(struct transferer *self, long long until_us);
+
+/* Ends the exchange of this call, if there is one, without a result. */
+void transfer_cancel(struct transferer *self, const struct call *call);
+
+#endif
