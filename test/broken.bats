@@ -10,19 +10,20 @@ setup() {
   unset BROKEN_TEST_UNSET
 }
 
-# Says which files' lines are others than they should be: same_lines COMMAND [ARGUMENT...], which is
-# called with the file behind, and has to fail with status 1 and the lines on stderr.
+# same_lines COMMAND [ARGUMENT...], which is called with each file behind: it has to fail with status 1,
+# say the file's lines on stderr and nothing else. All are compared at once, because it is quick.
 same_lines() {
-  local file status failed=0 said=$BATS_TEST_TMPDIR/said out=$BATS_TEST_TMPDIR/out
+  local file said=$BATS_TEST_TMPDIR/said expected=$BATS_TEST_TMPDIR/expected
   for file in "$BROKEN"/*.json; do
-    status=0
-    "$@" "$file" >"$out" 2>"$said" || status=$?
-    if ((status != 1)) || [[ -s $out ]] || ! diff <(sed "s|^|$file:|" "${file%.json}.txt") "$said"; then
-      echo "^ ${file##*/}: status $status, $(wc -c <"$out") bytes of output"
-      failed=1
-    fi
-  done
-  return "$failed"
+    "$@" "$file" 2>&1 || echo "$file: status $?"
+  done >"$said"
+  for file in "$BROKEN"/*.json; do
+    while IFS= read -r line; do
+      echo "$file:$line"
+    done <"${file%.json}.txt"
+    echo "$file: status 1"
+  done >"$expected"
+  diff "$expected" "$said"
 }
 
 @test "every broken file has its lines, and there are enough of both" {
@@ -36,13 +37,9 @@ same_lines() {
   same_lines "$GATEWAY" --check
 }
 
-@test "a start says the same of every broken file, and serves nothing: as plain CGI" {
+@test "a start, here as plain CGI, says the same of every broken file and serves nothing" {
   as_cgi() { GATEWAY_CONFIG=$1 GATEWAY_INTERFACE=CGI/1.1 REQUEST_METHOD=GET REQUEST_URI=/ "$GATEWAY"; }
   same_lines as_cgi
-}
-
-@test "a start says the same of every broken file: with the file as its argument" {
-  same_lines "$GATEWAY"
 }
 
 # Writes the shipped file to FILE with one place changed, which the number chooses.
@@ -56,7 +53,7 @@ break_at_random() {
 
 @test "of files that are broken at random --check and a start say the same" {
   local file=$BATS_TEST_TMPDIR/gateway.json checked started number good=0 bad=0
-  for number in {1..150}; do
+  for number in {1..80}; do
     break_at_random "$number" "$file"
     checked=0 started=0
     "$GATEWAY" --check "$file" >/dev/null 2>"$BATS_TEST_TMPDIR/checked" || checked=$?
@@ -69,7 +66,7 @@ break_at_random() {
         [[ -s $BATS_TEST_TMPDIR/checked ]] && diff "$BATS_TEST_TMPDIR/checked" "$BATS_TEST_TMPDIR/started"
     fi || { echo "number $number: $checked $started" && return 1; }
   done
-  ((good > 10 && bad > 50))
+  ((good > 5 && bad > 40))
 }
 
 @test "a start behind the web server fails with the same lines, and leaves nothing" {
