@@ -317,6 +317,51 @@ web_server_pid() { processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p'; }
   ((now - first >= 500000)) || { echo "all of it came within $((now - first)) us" && return 1; }
 }
 
+@test "a server-sent event arrives while the next one is not sent yet" {
+  local line events
+  exec {events}< <(curl -sgN --max-time 20 "$URL/events")
+  IFS= read -r -t 10 line <&"$events"
+  [[ $line == "data: first" ]]
+  get /barrier # the service waits for this before it sends the second
+  expect 200 '{"ok":true}'
+  [[ $(tr -d '\n' <&"$events") == "data: second" ]]
+  exec {events}<&-
+}
+
+@test "a chunked body reaches the service whole, with its length" {
+  run raw 'POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nX-Late: 1\r\n\r\n'
+  [[ $output == "HTTP/1.1 200 "* && $output == *'"length":5,"body":"abcde"'* ]]
+  [[ $output == *'["Content-Length","5"]'* && $output != *Transfer-Encoding\"* && $output != *X-Late* ]]
+}
+
+# Says "Expect: 100-continue" and sends the body of that length when it is asked to. Sets `first`, the
+# first line that came, and `last`.
+expect_continue() {
+  local connection line length=$2
+  exec {connection}<>"/dev/tcp/127.0.0.1/$PORT"
+  printf 'POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %s\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n' \
+    "$1" "$length" >&"$connection"
+  IFS= read -r -t 10 first <&"$connection"
+  [[ $first != *" 100 "* ]] || head -c "$length" /dev/zero >&"$connection"
+  last=$(tr -d '\0' <&"$connection" | tail -n 1)
+  exec {connection}>&-
+}
+
+@test "a client that waits to be asked for its body is asked, and its body reaches the service" {
+  local length first last
+  for length in 10 100000 5000000; do
+    expect_continue /sink "$length"
+    [[ $first == "HTTP/1.1 100 Continue"* && $last == "{\"bytes\":$length}" ]] || { echo "$length: $first $last" && return 1; }
+  done
+}
+
+# The web server asks for the body before it knows what the gateway thinks of its length.
+@test "a client that waits to be asked for too long a body hears 413" {
+  local first last
+  expect_continue /sink 10000001
+  [[ $last == '{"error":"Content Too Large","message":"The request body is longer than allowed"}' ]]
+}
+
 ## A service that breaks HTTP
 
 @test "a reply that is cut off looks cut off to the client" {
