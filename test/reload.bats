@@ -217,5 +217,6 @@ load_with() {
   echo "memory after 30 reloads $warm KiB, after 100 $end KiB"
   sort "$BATS_TEST_TMPDIR"/load-* | uniq -c
   [ "$(cat "$BATS_TEST_TMPDIR"/load-* | sort -u)" = 200 ]
-  ((end - warm < 8192)) # one edition takes 3 MiB: 70 kept ones would be 200
+  # Usually 0; threads that come and go, and a sanitizer, take some. 70 kept editions would be 200 MB.
+  ((end - warm < 32768))
 }
