@@ -103,14 +103,17 @@ static bool may_be_left_out(
            (json->nodes[node].type != JSON_ARRAY && json->nodes[node].type != JSON_OBJECT);
 }
 
-/* The rest of the path. Dots in it were refused when the route was looked up. */
-static void write_rest(
-    struct target_writer *writer, struct str rest, struct str path, bool is_at_end)
+/* The rest of the path; `next` is what comes behind it. Dots in it were refused when the route was
+ * looked up. */
+static void write_rest(struct target_writer *writer, struct str rest, struct str path, char next)
 {
     struct buf *out = writer->out;
-    bool keeps_slash = is_at_end && path.len > 0 && path.at[path.len - 1] == '/';
+    bool is_at_end = next == '\0' || next == '?';
+    bool has_slash = path.len > 0 && path.at[path.len - 1] == '/';
     buf_str(out, rest);
-    if (rest.len == 0 && out->len > 1 && out->data[out->len - 1] == '/' && !keeps_slash)
+    if (rest.len > 0 || out->len == 0 || out->data[out->len - 1] != '/')
+        return;
+    if (next == '/' || (is_at_end && !has_slash && out->len > 1))
         out->len--;
 }
 
@@ -133,11 +136,12 @@ static bool write_value(struct target_writer *writer, const struct reference *re
     return true;
 }
 
-/* Is part `i` the last of the path? */
-static bool ends_path(const struct template_text *text, unsigned i)
+/* The first character behind part `i`; '\0' at the end, '{' before another reference. */
+static char next_character(const struct template_text *text, unsigned i)
 {
-    return i + 1 == text->count ||
-           (!text->parts[i + 1].is_reference && *text->parts[i + 1].literal.at == '?');
+    if (i + 1 == text->count)
+        return '\0';
+    return text->parts[i + 1].is_reference ? '{' : *text->parts[i + 1].literal.at;
 }
 
 const struct reference *template_text_write_target(
@@ -151,7 +155,7 @@ const struct reference *template_text_write_target(
             write_literal(&writer, part->literal);
         else if (part->reference.is_rest && !writer.is_query &&
                  reference_text(&part->reference, values, &rest))
-            write_rest(&writer, rest, values->request->path, ends_path(text, i));
+            write_rest(&writer, rest, values->request->path, next_character(text, i));
         else if (!write_value(&writer, &part->reference, values))
             return &part->reference;
     }

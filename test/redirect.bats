@@ -16,6 +16,7 @@ setup_file() {
     "GET /host/{rest*}":        { "redirect": "${NEW_HOST}/{rest}", "headers": { "Cache-Control": "no-store" } },
     "GET /port/{rest*}":        { "redirect": "http://[::1]:8080/a/{rest}" },
     "GET /bare":                { "redirect": "https://new.example" },
+    "GET /middle/{rest*}":      { "redirect": "/{rest}/new.example" },
     "GET /any/{rest*}":         { "redirect": "/{rest}" },
     "GET /{rest*}":             { "redirect": "/{rest}", "status": 307 },
     "GET /own-query":           { "redirect": "/new?from=old" },
@@ -70,6 +71,12 @@ redirects_to() {
   redirects_to '/asked?id=7' /users/7
   get '/asked?lang=pt'
   expect 400 '{"error":"Bad request","message":"query.id is missing"}'
+}
+
+@test "an empty rest leaves no two slashes" {
+  redirects_to /middle/a/b /a/b/new.example
+  redirects_to /middle /new.example
+  redirects_to /middle/ /new.example
 }
 
 @test "what may not stand in a URI is percent-encoded" {

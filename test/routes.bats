@@ -16,6 +16,7 @@ setup_file() {
     "GET /root/{rest*}":          { "pass": "odd /{rest}" },
     "GET /middle/{id}/{rest*}":   { "pass": "odd /echo/{id}/x/{rest}/y" },
     "GET /fixed/{id:int}":        { "pass": "odd /echo/v2/{id}?kind=full&lang={header.Accept-Language}" },
+    "GET /called/{rest*}":        { "calls": { "a": "odd GET /echo/{rest}?r={rest}" }, "reply": "{a}" },
     "GET /from-query":            { "pass": "odd /echo/{query.name}" },
     "GET,DELETE,PATCH /methods":  { "pass": "odd /echo" },
     "PUT /methods":               { "pass": "odd /status/202" },
@@ -23,7 +24,7 @@ setup_file() {
     "GET /fields": {
       "pass": "odd /echo",
       "request": { "headers": {
-        "X-Token": "${TOKEN}", "x-caller": "{query.caller}/{header.X-Word}", "X-User": "{query.user}",
+        "X-Token": "${TOKEN}", "x-caller": "{query.caller}/{header.X-Word}", "X-User": "{query.user}", "X_Plan": "ours",
         "Cookie": null, "x-forwarded-for": null, "Accept": "text/csv"
       } }
     },
@@ -116,6 +117,11 @@ requests() {
   expect 404 '{"error":"No such behaviour"}'
 }
 
+@test "in a call's path the rest stays as it came too, in its query it is a value" {
+  expect_target /called/a%2Fb/c '/echo/a%2Fb/c?r=a%252Fb%2Fc'
+  expect_target /called '/echo?r='
+}
+
 @test "no path leads out of the prefix" {
   local path
   for path in /tree/.. /tree/../x /tree/%2e%2e/x /tree/a/.%2E /tree/./x /tree//x; do
@@ -166,10 +172,11 @@ requests() {
 
 @test "header fields are set, replaced and taken away on the way to the service" {
   get '/fields?caller=me' -H 'X-Word: word' -H 'X-Token: theirs' -H 'X_Token: theirs' -H 'Cookie: a=b' \
-    -H 'Accept: */*' -H 'X-Keep: 1'
+    -H 'Accept: */*' -H 'X-Keep: 1' -H 'X-Plan: theirs'
   expect 200
   [[ $(got X-Token) == 'a{b}"c' && $(got X-Caller) == me/word && $(got Accept) == text/csv && $(got X-Keep) == 1 ]]
   [[ ! $(got Cookie) && ! $(got X-Forwarded-For) ]]
+  [[ $(got X_Plan) == ours && ! $(got X-Plan) ]] # the same to a service that is a CGI program
 }
 
 @test "a field whose reference is missing is not sent, neither the client's" {
