@@ -300,7 +300,7 @@ static void set_terms(struct composition *self)
     self->terms = (struct ask_terms){
         .request = self->request,
         .route_ms = route_ms,
-        .deadline_us = log_clock_us() + route_ms * 1000LL,
+        .deadline_us = self->request->arrived_us + route_ms * 1000LL,
         .keeps_5xx = !self->route->failure,
     };
 }

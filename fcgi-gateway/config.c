@@ -11,6 +11,9 @@
 #include "plan.h"
 #include "upstream_plan.h"
 
+/* A request has a thread, which holds five descriptors and some 50 KiB while it waits. */
+#define CONCURRENT_MAX 10000
+
 /* No sensible file is longer; guards against a path to something else. */
 #define FILE_MAX (16 * 1024 * 1024)
 
@@ -57,9 +60,23 @@ static void read_schema(struct settings *settings, uint32_t node, void *target)
 
 /* --- limits, defaults --- */
 
+static void read_body_max(struct settings *settings, uint32_t node, void *target)
+{
+    setting_size(settings, node, &((struct config *)target)->body_max);
+}
+
+static void read_concurrent(struct settings *settings, uint32_t node, void *target)
+{
+    setting_int(settings, node, 1, CONCURRENT_MAX, &((struct config *)target)->concurrent_max);
+}
+
 static void read_limits(struct settings *settings, uint32_t node, void *target)
 {
-    plan_read_limits(settings, node, &((struct config *)target)->body_max);
+    static const struct setting known[] = {
+        { "body", false, read_body_max },
+        { "concurrent", false, read_concurrent },
+    };
+    setting_object(settings, node, known, COUNT(known), target);
 }
 
 static void read_defaults(struct settings *settings, uint32_t node, void *target)
@@ -204,6 +221,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
         .version = STR("1.0.0"),
         .errors = ERROR_PLAN_DEFAULT,
         .body_max = 1024 * 1024,
+        .concurrent_max = 1024,
     };
     struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };
     struct json_error error;

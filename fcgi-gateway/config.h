@@ -71,7 +71,8 @@ struct config {
     struct upstream *upstreams;
     unsigned upstream_count;
     struct error_plan errors;
-    int64_t body_max; /* bytes of a request's body, where its route says nothing */
+    int64_t body_max;   /* bytes of a request's body, where its route says nothing */
+    int concurrent_max; /* requests at the same time; from a start on, not a reload */
     struct defaults defaults;
     struct router *router;
     struct route *routes;

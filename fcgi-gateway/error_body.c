@@ -139,7 +139,8 @@ int error_reply(struct reply *reply, const struct error_values *error)
  * about a call. */
 static int write_error(struct reply *reply, int status, const char *error, const char *message)
 {
-    enum error_cause cause = status >= 500                    ? ERROR_INTERNAL
+    enum error_cause cause = status == 503                    ? ERROR_REFUSED
+                             : status >= 500                  ? ERROR_INTERNAL
                              : status == 404 || status == 405 ? ERROR_ROUTE
                                                               : ERROR_REQUEST;
     struct error_values values = { str_of(error), str_of(message), status,

@@ -14,8 +14,8 @@
 #include "worker.h"
 #include "lib/serve.h"
 
-/* Requests at the same time. Each has a thread with a small stack; more wait in the socket. */
-#define THREADS_MAX 1024
+/* Whoever is refused because the gateway has too much to do may try again after so many seconds. */
+#define RETRY_S 1
 
 static const char usage[] = "usage: fcgi-gateway [FILE]          serve, started by a web server\n"
                             "       fcgi-gateway --check [FILE]  find every mistake in FILE\n"
@@ -47,7 +47,8 @@ static int run(const char *file)
         .end = worker_end,
         .reload = reload,
         .context = live,
-        .threads_max = THREADS_MAX,
+        .overload_retry_s = RETRY_S,
+        .threads_max = (unsigned)live_config(live)->concurrent_max,
         .body_max = INT64_MAX, /* the configuration's own, which may change: see gateway.c */
         .kept_fd = live_kept_fd(live),
     };

@@ -201,15 +201,10 @@ static void read_body_max(struct settings *settings, uint32_t node, void *target
     setting_size(settings, node, target);
 }
 
-void plan_read_limits(struct settings *settings, uint32_t node, int64_t *body_max)
-{
-    static const struct setting known[] = { { "body", false, read_body_max } };
-    setting_object(settings, node, known, COUNT(known), body_max);
-}
-
 static void read_limits(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    plan_read_limits(settings, node, &plan->route->body_max);
+    static const struct setting known[] = { { "body", false, read_body_max } };
+    setting_object(settings, node, known, COUNT(known), &plan->route->body_max);
 }
 
 /* --- kinds of routes --- */

@@ -8,8 +8,4 @@
  * of the kinds. Mistakes are noted. */
 void plan_read(
     struct settings *settings, uint32_t node, struct config *config, struct route *route);
-
-/* Reads {"body": "1MiB"}, which the file may say for all routes or for one. */
-void plan_read_limits(struct settings *settings, uint32_t node, int64_t *body_max);
-
 #endif

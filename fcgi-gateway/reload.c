@@ -25,7 +25,10 @@ void reload(void *live)
         log_event("reload: refused, out of memory; what was loaded before stays in use");
         return;
     }
+    int concurrent_max = live_config(live)->concurrent_max;
     bool is_done = live_reload(live, out);
+    if (live_config(live)->concurrent_max != concurrent_max)
+        fprintf(out, "limits.concurrent changes with a restart, not with a reload\n");
     fclose(out);
     log_lines(said);
     free(said);

@@ -18,6 +18,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include "peer.h"
@@ -28,6 +29,9 @@
 /* How long it may take to read the end of a broken reply, and how often that is looked at. */
 #define READ_WAIT_MS 1000
 #define READ_AGAIN_MS 1
+
+/* How long a web server in a hurry may let us wait for a part of its request. */
+#define HURRY_MS 50
 
 struct fastcgi {
     struct connection connection; /* first: the two are cast into each other */
@@ -184,6 +188,19 @@ void fastcgi_free(struct fastcgi *fastcgi)
     if (fastcgi)
         peer_clear(&fastcgi->peer);
     free(fastcgi);
+}
+
+bool fastcgi_hurry(int fd)
+{
+    const struct timeval limit = { .tv_usec = HURRY_MS * 1000 };
+    struct pollfd input = { .fd = fd, .events = POLLIN };
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+    if (poll(&input, 1, HURRY_MS) == 1)
+        return true;
+    close(fd); /* without libfcgi, which would linger */
+    return false;
 }
 
 struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variables)

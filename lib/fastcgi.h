@@ -14,6 +14,11 @@ bool fastcgi_init(void);
 struct fastcgi *fastcgi_new(void);
 void fastcgi_free(struct fastcgi *fastcgi);
 
+/* Before fastcgi_open, for who must not be held up: bounds every wait for the web server on `fd` to
+ * a fraction of a second; it writes the whole beginning of a request when it connects. False where
+ * it has said nothing at all: the socket is closed then. */
+bool fastcgi_hurry(int fd);
+
 /* Reads the beginning of the request that comes over `fd`, a connected socket, and owns `fd` from
  * here on. Returns the connection for its body and reply, with its CGI variables in *variables;
  * both valid until fastcgi_close. NULL where no request came: the socket is closed then. */

@@ -47,8 +47,14 @@ int listener_accept(const struct listener *listener)
 
 bool listener_has_waiting(const struct listener *listener)
 {
-    struct pollfd listening = { .fd = listener->fd, .events = POLLIN };
-    return poll(&listening, 1, 0) == 1;
+    return listener_wait(listener, 0);
+}
+
+bool listener_wait(const struct listener *listener, int ms)
+{
+    /* What is -1 is not waited for, poll(2). */
+    struct pollfd listening = { .fd = listener ? listener->fd : -1, .events = POLLIN };
+    return poll(&listening, 1, ms) == 1;
 }
 
 enum listener_trouble listener_judge(int error)

@@ -21,6 +21,10 @@ int listener_accept(const struct listener *listener);
 /* Is there a connection that listener_accept would return at once? */
 bool listener_has_waiting(const struct listener *listener);
 
+/* Waits up to `ms` milliseconds for such a connection; NULL: for none. False where none came, or a
+ * signal. */
+bool listener_wait(const struct listener *listener, int ms);
+
 enum listener_trouble {
     LISTENER_AGAIN,   /* nothing: that connection was lost, or the wait was interrupted */
     LISTENER_FULL,    /* no descriptor or memory: wait a moment */

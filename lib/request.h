@@ -17,8 +17,9 @@ struct connection; /* the transport behind it, see connection.h; not for handler
 
 struct request {
     struct arena *arena;
-    const char *id;     /* X-Request-ID: the client's where it is sane, else made here */
-    const char *method; /* as sent: methods are case-sensitive, RFC 9110 section 9.1 */
+    long long arrived_us; /* of log_clock_us; it may have waited for a thread since */
+    const char *id;       /* X-Request-ID: the client's where it is sane, else made here */
+    const char *method;   /* as sent: methods are case-sensitive, RFC 9110 section 9.1 */
     bool is_head;
     struct str target;   /* path and query byte for byte as the client sent them */
     struct str path;     /* up to the '?', raw */

@@ -27,8 +27,8 @@ struct thread {
     bool is_ready;           /* the responder's thread_start was called and gave `own` */
     void *own;
 
-    int fd;
-    long long started_us;
+    struct arrival arrival;
+    bool is_too_much; /* the request is to be refused */
     struct request request;
     struct reply reply;
     bool is_open;  /* there is a request, and it wants a reply */
@@ -52,6 +52,20 @@ static bool make_ready(struct thread *thread)
     return thread->is_ready;
 }
 
+/* Retry-After: RFC 9110 section 10.2.3. */
+static int refuse(struct thread *thread, int status, const char *why)
+{
+    const struct responder *responder = thread->responder;
+    struct reply *reply = &thread->reply;
+    char seconds[16];
+
+    snprintf(seconds, sizeof(seconds), "%d", responder->overload_retry_s);
+    if (status == 503)
+        reply_field(reply, "Retry-After", str_of(seconds));
+    return responder->refuse ? responder->refuse(&thread->request, reply, status, why)
+                             : reply_error(reply, status, reply_reason(status), why);
+}
+
 /* From the CGI variables to a reply that is sent but for its end. Returns its status. */
 static int answer(struct thread *thread, struct connection *connection, char **variables)
 {
@@ -60,20 +74,24 @@ static int answer(struct thread *thread, struct connection *connection, char **v
     struct reply *reply = &thread->reply;
     const char *why;
 
-    *request = (struct request){ .arena = &thread->arena, .connection = connection };
+    *request = (struct request){
+        .arena = &thread->arena, .connection = connection, .arrived_us = thread->arrival.at_us
+    };
     buf_init(&request->log, &thread->arena);
     reply_init(reply, request);
     int status = request_fill(request, variables, responder->body_max, &why);
     connection->body_left = request->body_length;
+    if (thread->is_too_much && status == 0) {
+        status = 503;
+        why = "Too many requests are under way, try again";
+    }
     thread->is_open = true;
     bool is_ready = make_ready(thread);
 
-    if (status && !responder->refuse)
-        reply_error(reply, status, reply_reason(status), why);
+    if (status && (is_ready || !responder->refuse))
+        status = refuse(thread, status, why);
     else if (!is_ready)
         status = reply_error(reply, 503, reply_reason(503), "The responder is out of resources");
-    else if (status)
-        status = responder->refuse(request, reply, status, why);
     else
         status = responder->handle(request, reply);
     status = reply_finish(reply, status);
@@ -87,7 +105,7 @@ static void run_exchange(void *argument)
 {
     struct thread *thread = argument;
     char **variables;
-    struct connection *connection = fastcgi_open(thread->fastcgi, thread->fd, &variables);
+    struct connection *connection = fastcgi_open(thread->fastcgi, thread->arrival.fd, &variables);
     if (!connection)
         return;
 
@@ -95,7 +113,7 @@ static void run_exchange(void *argument)
     bool is_broken = thread->reply.is_broken;
     fastcgi_end(thread->fastcgi, is_broken);
     thread->is_ended = true;
-    log_request(&thread->request, status, log_clock_us() - thread->started_us);
+    log_request(&thread->request, status, log_clock_us() - thread->arrival.at_us);
     fastcgi_close(thread->fastcgi, is_broken);
 }
 
@@ -128,16 +146,12 @@ static void bury(struct thread *thread, int number)
     log_problem(request, "crashed by SIG%s in %s %.*s", sigabbrev_np(number), request->method,
         (int)request->path.len, request->path.at);
     request->log.len = 0; /* it may have been torn */
-    log_request(request, 500, log_clock_us() - thread->started_us);
+    log_request(request, 500, log_clock_us() - thread->arrival.at_us);
 }
 
-/* pool_work.serve */
-static bool serve_connection(void *argument, int fd)
+static bool exchange(struct thread *thread, const struct arrival *arrival)
 {
-    struct thread *thread = argument;
-
-    thread->fd = fd;
-    thread->started_us = log_clock_us();
+    thread->arrival = *arrival;
     thread->is_open = false;
     thread->is_ended = false;
     int number = guard_call(run_exchange, thread);
@@ -147,6 +161,22 @@ static bool serve_connection(void *argument, int fd)
     }
     arena_reset(&thread->arena);
     return true;
+}
+
+/* pool_work.serve */
+static bool serve_connection(void *argument, const struct arrival *arrival)
+{
+    struct thread *thread = argument;
+    thread->is_too_much = false;
+    return exchange(thread, arrival);
+}
+
+/* pool_work.refuse. The thread is the one that accepts for all: what it waits for is bounded. */
+static bool refuse_connection(void *argument, const struct arrival *arrival)
+{
+    struct thread *thread = argument;
+    thread->is_too_much = true;
+    return !fastcgi_hurry(arrival->fd) || exchange(thread, arrival);
 }
 
 /* pool_work.thread_start. The responder's own is left to the first request, where its failure can
@@ -201,6 +231,7 @@ static int serve_fastcgi(const struct responder *responder, const struct listene
     const struct pool_work work = { .context = (void *)responder,
         .thread_start = start_thread,
         .serve = serve_connection,
+        .refuse = responder->overload_retry_s ? refuse_connection : NULL,
         .thread_stop = stop_thread,
         .reload = reload };
 
@@ -243,7 +274,7 @@ static void run_cgi_exchange(void *argument)
     int status = answer(thread, &exchange->cgi.connection, environ);
     exchange->is_sent = cgi_close(&exchange->cgi);
     thread->is_ended = true;
-    log_request(&thread->request, status, log_clock_us() - thread->started_us);
+    log_request(&thread->request, status, log_clock_us() - thread->arrival.at_us);
 }
 
 static int serve_cgi(const struct responder *responder)
@@ -254,7 +285,7 @@ static int serve_cgi(const struct responder *responder)
 
     struct thread *thread = &exchange->thread;
     thread->responder = responder;
-    thread->started_us = log_clock_us();
+    thread->arrival.at_us = log_clock_us();
     arena_init(&thread->arena);
     guard_thread_start();
     int number = guard_call(run_cgi_exchange, exchange);

@@ -18,8 +18,14 @@ struct responder {
     int (*handle)(struct request *request, struct reply *reply);
 
     /* Answers a request that is none for `handle`, such as one with too long a body: `status` is
-     * 400 or 413, `why` a sentence for the client. Returns the status. NULL: reply_error does. */
+     * 400, 413 or 503, `why` a sentence for the client. Returns the status. NULL: reply_error does.
+     */
     int (*refuse)(struct request *request, struct reply *reply, int status, const char *why);
+
+    /* Seconds after which a client may try again (Retry-After) whom `refuse` tells 503, because for
+     * a moment nobody had time for its request: all of threads_max were busy (FastCGI only). 0:
+     * what is too much waits in the listening socket. */
+    int overload_retry_s;
 
     /* What one thread keeps between requests, such as a database connection; both may be NULL.
      * thread_start returns it (NULL: it could not be had, the request is answered 503) and is
@@ -42,7 +48,7 @@ struct responder {
     void (*end)(struct request *request, void *thread);
 
     int kept_fd; /* a descriptor that the program finds again when it starts anew; 0: none */
-    unsigned threads_max; /* requests at the same time; more wait in the listening socket */
+    unsigned threads_max; /* requests at the same time */
     int64_t body_max;     /* bytes; a longer body is answered 413 */
 };
 

@@ -256,7 +256,7 @@ static void values_arrive(void **state)
         read_text("{\"name\":\"g\",\"upstreams\":{\"u\":{\"servers\":[\"${CONFIG_TEST_URL:-x}\"],"
                   "\"timeout\":\"2min\",\"title\":\"T\",\"health\":{\"path\":\"/h\",\"timeout\":"
                   "\"1s\",\"name\":\"n\"}}},\"errors\":{\"unreachable\":503},\"limits\":{"
-                  "\"body\":\"2KiB\"},\"routes\":{}}",
+                  "\"body\":\"2KiB\",\"concurrent\":2000},\"routes\":{}}",
             &arena, stderr);
     assert_non_null(config);
     const struct upstream *upstream = &config->upstreams[0];
@@ -270,6 +270,7 @@ static void values_arrive(void **state)
     assert_int_equal(config->errors.statuses[ERROR_UNREACHABLE], 503);
     assert_int_equal(config->errors.statuses[ERROR_TIMEOUT], 504);
     assert_int_equal(config->body_max, 2048);
+    assert_int_equal(config->concurrent_max, 2000);
     arena_clear(&arena);
 }
 
