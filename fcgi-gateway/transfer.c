@@ -463,7 +463,7 @@ static void wait_for_any(struct transferer *self, long long until_us)
     curl_multi_poll(self->multi, client, 2, looks ? REQUEST_CLIENT_LOOK_MS : wait_ms, &some);
     if (client[0].revents || (looks && some == 0))
         self->is_client_gone = request_client_gone(request);
-    if (client[1].revents)
+    if (waiting && client[1].revents)
         go_on(waiting);
 }
 
