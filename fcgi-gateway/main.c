@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include "gateway.h"
 #include "live.h"
 #include "question.h"
@@ -16,6 +17,11 @@
 
 /* Whoever is refused because the gateway has too much to do may try again after so many seconds. */
 #define RETRY_S 1
+
+/* A thread with one call under way has the web server's connection, a connection to the service,
+ * two that wake its wait, and one that tells of the client's end. */
+#define DESCRIPTORS_EACH 5
+#define DESCRIPTORS_MORE 64 /* what is open anyway */
 
 static const char usage[] = "usage: fcgi-gateway [FILE]          serve, started by a web server\n"
                             "       fcgi-gateway --check [FILE]  find every mistake in FILE\n"
@@ -32,11 +38,29 @@ static const char *config_path(const char *argument)
     return variable && *variable ? variable : "fcgi-gateway/gateway.json";
 }
 
+/* As many descriptors as so many requests need, if the system lets us; else it is said, as a
+ * request that finds none has to wait for one. */
+static void take_descriptors(unsigned requests)
+{
+    rlim_t wanted = (rlim_t)requests * DESCRIPTORS_EACH + DESCRIPTORS_MORE;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+        return;
+    limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+        fprintf(stderr,
+            "fcgi-gateway: warning: %u requests at the same time may need %llu descriptors, and "
+            "the "
+            "limit is %llu (see limits.concurrent, and MAX_FDS of the web server)\n",
+            requests, (unsigned long long)wanted, (unsigned long long)limit.rlim_cur);
+}
+
 static int run(const char *file)
 {
     struct live *live = live_new(file, stderr);
     if (!live)
         return 1;
+    take_descriptors((unsigned)live_config(live)->concurrent_max);
     struct responder responder = {
         .name = "fcgi-gateway",
         .handle = gateway_handle,

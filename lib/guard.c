@@ -7,7 +7,7 @@
 
 #include <setjmp.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 /* The handler needs little, but the kernel puts the whole register state there: about 3 KiB with
@@ -50,19 +50,20 @@ void guard_init(void)
 
 void guard_thread_start(void)
 {
-    guard.stack = malloc(SIGNAL_STACK_SIZE);
+    guard.stack = mmap(NULL, SIGNAL_STACK_SIZE, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     stack_t stack = { .ss_sp = guard.stack, .ss_size = SIGNAL_STACK_SIZE };
     /* Without one an overflown stack ends the program, as it would without guard. */
-    if (guard.stack)
+    if (guard.stack != MAP_FAILED)
         sigaltstack(&stack, &guard.former_stack);
 }
 
 void guard_thread_stop(void)
 {
-    if (guard.stack)
-        sigaltstack(&guard.former_stack, NULL);
-    free(guard.stack);
-    guard.stack = NULL;
+    if (guard.stack == MAP_FAILED)
+        return;
+    sigaltstack(&guard.former_stack, NULL);
+    munmap(guard.stack, SIGNAL_STACK_SIZE);
 }
 
 int guard_call(void (*run)(void *argument), void *argument)

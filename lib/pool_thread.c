@@ -112,8 +112,13 @@ static bool become_busy(struct pool *pool)
  * of the two sees the other. */
 static bool take_waiting(struct pool *pool, struct arrival *arrival)
 {
-    if (queue_is_empty(&pool->queue) || !take_one(&pool->idle, 1))
+    if (queue_is_empty(&pool->queue))
         return false;
+    if (!take_one(&pool->idle, 1)) {
+        pool_size_grow(pool);
+        if (!take_one(&pool->idle, 1))
+            return false;
+    }
     if (queue_take(&pool->queue, LLONG_MAX, arrival))
         return true;
     atomic_fetch_add(&pool->idle, 1);
