@@ -185,14 +185,20 @@ static bool send_head(struct reply *reply, int status, long long length)
 
 bool reply_start(struct reply *reply, int status)
 {
+    if (reply->tap)
+        status = reply->tap->head(reply->tap, reply, status);
+    if (reply->is_withheld)
+        return true;
     return send_head(reply, status, -1);
 }
 
 bool reply_write(struct reply *reply, const char *bytes, size_t len)
 {
-    if (!reply->is_started)
+    if (!reply->is_started && !reply->is_withheld)
         return false; /* it would stand where the header section belongs */
-    if (reply->is_bodiless)
+    if (reply->tap)
+        reply->tap->body(reply->tap, bytes, len);
+    if (reply->is_bodiless || reply->is_withheld)
         return true;
     if (!reply_send(reply, bytes, len))
         return false;

@@ -13,6 +13,17 @@
 #include "str.h"
 
 struct request;
+struct reply;
+
+/* Who looks at a reply on its way, and may change it. Only of replies that are streamed: one that
+ * is not is whole in the struct reply when the handler has returned. */
+struct reply_tap {
+    /* Status and fields are complete; it may change the fields. Returns the status to be sent. It
+     * may set reply->is_withheld. */
+    int (*head)(struct reply_tap *tap, struct reply *reply, int status);
+    /* A piece of the body, also where nothing of it is sent (HEAD, 304, withheld). */
+    void (*body)(struct reply_tap *tap, const char *bytes, size_t len);
+};
 
 struct reply {
     struct request *request;
@@ -23,6 +34,9 @@ struct reply {
     bool is_broken;     /* set by reply_break: the client must see that the reply is not whole */
     bool is_bodiless;   /* HEAD, 204, 304: what is written of a body is left out */
     uint64_t sent;      /* bytes of the body that were sent */
+    bool is_makeshift;  /* something in it stands in for what could not be had: not to be kept */
+    bool is_withheld;   /* by the tap: nothing of what is streamed is sent, another reply will be */
+    struct reply_tap *tap; /* or NULL */
 
     /* How the program wants its errors; the handler sets it where reply_error's own form will not
      * do. `write_error` fills the reply and returns the status; its texts live as long as the

@@ -28,8 +28,13 @@ struct request {
     char **variables;    /* CGI variables (RFC 3875), "NAME=value", ends with NULL */
     int64_t body_length; /* Content-Length; 0 where there is no body */
     struct connection *connection;
-    void *thread;   /* what this thread's thread_start returned, see serve.h */
-    void *context;  /* the program's own, see serve.h */
+    void *thread;  /* what this thread's thread_start returned, see serve.h */
+    void *context; /* the program's own, see serve.h */
+    /* NULL, or what is left to do when the client has the whole reply and the connection is closed:
+     * `variables` and all that points into them are gone then, the arena is still there. Not after
+     * a crash. */
+    void (*after)(void *context);
+    void *after_context;
     struct buf log; /* what a handler adds here stands at the end of the request's log line */
 };
 

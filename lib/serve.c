@@ -31,7 +31,7 @@ struct thread {
     bool is_too_much; /* the request is to be refused */
     struct request request;
     struct reply reply;
-    bool is_open;  /* there is a request, and it wants a reply */
+    bool is_open;  /* there is a request, and it wants a reply or its line in the log */
     bool is_ended; /* the reply was sent to its end */
 };
 
@@ -94,10 +94,19 @@ static int answer(struct thread *thread, struct connection *connection, char **v
         status = reply_error(reply, 503, reply_reason(503), "The responder is out of resources");
     else
         status = responder->handle(request, reply);
-    status = reply_finish(reply, status);
-    if (is_ready && responder->end)
-        responder->end(request, thread->own);
-    return status;
+    return reply_finish(reply, status);
+}
+
+/* The client has all that it will get. The request's variables went with the connection. */
+static void finish(struct thread *thread)
+{
+    struct request *request = &thread->request;
+
+    thread->is_open = false;
+    if (request->after)
+        request->after(request->after_context);
+    if (thread->is_ready && thread->responder->end)
+        thread->responder->end(request, thread->own);
 }
 
 /* One connection from its first byte to its end. */
@@ -115,6 +124,7 @@ static void run_exchange(void *argument)
     thread->is_ended = true;
     log_request(&thread->request, status, log_clock_us() - thread->arrival.at_us);
     fastcgi_close(thread->fastcgi, is_broken);
+    finish(thread);
 }
 
 /* After a crash: a 500 where nothing was sent yet, else a reply that visibly breaks off. A
@@ -140,7 +150,7 @@ static void bury(struct thread *thread, int number)
 
     guard_call(end_crashed_exchange, thread);
     if (!thread->is_open) {
-        log_event("crashed by SIG%s before there was a request", sigabbrev_np(number));
+        log_event("crashed by SIG%s outside of a request", sigabbrev_np(number));
         return;
     }
     log_problem(request, "crashed by SIG%s in %s %.*s", sigabbrev_np(number), request->method,
@@ -275,6 +285,7 @@ static void run_cgi_exchange(void *argument)
     exchange->is_sent = cgi_close(&exchange->cgi);
     thread->is_ended = true;
     log_request(&thread->request, status, log_clock_us() - thread->arrival.at_us);
+    finish(thread);
 }
 
 static int serve_cgi(const struct responder *responder)

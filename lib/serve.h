@@ -41,9 +41,9 @@ struct responder {
     /* Optional, both or none: around every request, also around one that is answered 400 without
      * `handle`. `begin` may put what holds for this request alone (of a program that reloads: what
      * is in use just now) into request->context and request->thread; `end` says that nothing of it
-     * is used any more. Both get what thread_start returned; where it returned NULL they are not
-     * called and request->context is NULL. After a crash `end` is not called, nor anything else
-     * for this thread. */
+     * is used any more; that is after the reply was sent and request->after was called. Both get
+     * what thread_start returned; where it returned NULL they are not called and request->context
+     * is NULL. After a crash `end` is not called, nor anything else for this thread. */
     void (*begin)(struct request *request, void *thread);
     void (*end)(struct request *request, void *thread);
 
