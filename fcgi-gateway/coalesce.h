@@ -1,0 +1,83 @@
+/* coalesce: identical requests at the same time share one reply: the first asks, the others wait.
+ *
+ * The first is the leader of a flight, the others follow. A leader must end its flight by exactly
+ * one of coalesce_land, _abandon and _hand_over. Waiting is poll() on an eventfd of the follower's
+ * own beside its client's descriptor: a condition variable would not notice the client's going.
+ * Does not know what makes requests identical. */
+#ifndef GATEWAY_COALESCE_H
+#define GATEWAY_COALESCE_H
+
+#include <stdint.h>
+#include "stored.h"
+
+/* Followers of one flight; whoever comes then asks for itself. As many as there are threads in the
+ * default configuration. */
+#define COALESCE_FOLLOWERS_MAX 1024
+
+struct coalescer;
+struct flight;
+
+struct coalescer *coalescer_new(void);
+void coalescer_free(struct coalescer *coalescer);
+
+enum coalesce_role {
+    COALESCE_LEADS,
+    COALESCE_FOLLOWS,
+    COALESCE_ALONE, /* asks for itself, and nobody waits for it */
+    /* How a follower's waiting may also end. */
+    COALESCE_SERVED, /* there is a reply */
+    COALESCE_LATE,   /* its deadline has passed */
+    COALESCE_GONE,   /* its client has gone */
+};
+
+/* One request's part in a flight; of the requesting thread, on its stack. */
+struct coalesce_seat {
+    enum coalesce_role role;
+    struct stored *reply; /* of COALESCE_SERVED; to be released */
+    /* coalesce.c's own */
+    struct flight *flight;
+    struct coalesce_seat *next, **link; /* among the followers */
+    uint64_t hash;
+    int wake_fd;
+};
+
+/* Joins the flight with this key, or begins one. Returns COALESCE_LEADS, _FOLLOWS or _ALONE (too
+ * many, or no memory or descriptor). */
+enum coalesce_role coalesce_join(
+    struct coalescer *coalescer, struct str key, struct coalesce_seat *seat);
+
+/* How a follower notices that its client has gone. */
+struct coalesce_client {
+    int fd;      /* becomes readable then; -1: none */
+    int look_ms; /* so often `is_gone` is asked, which may know more */
+    bool (*is_gone)(void *context);
+    void *context;
+};
+
+/* A follower waits until `deadline_us` on the clock of log_clock_us; where `silence_us` is not 0,
+ * it waits on while the leader's coalesce_moved is not longer ago than that. `client` may be NULL.
+ * Returns
+ *   COALESCE_SERVED  seat->reply is the leader's
+ *   COALESCE_LEADS   the leader could not: this one leads now
+ *   COALESCE_ALONE   the leader's reply is not for others
+ *   COALESCE_LATE, COALESCE_GONE */
+enum coalesce_role coalesce_wait(struct coalescer *coalescer, struct coalesce_seat *seat,
+    long long deadline_us, long long silence_us, const struct coalesce_client *client);
+
+/* The leader's reply is progressing: followers go on waiting for what takes long. */
+void coalesce_moved(struct coalesce_seat *seat);
+
+/* The leader's reply, whatever it says, is everybody's. */
+void coalesce_land(struct coalescer *coalescer, struct coalesce_seat *seat, struct stored *stored);
+
+/* The leader's reply is not for others: each asks for itself. */
+void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat);
+
+/* The leader gives up without a reply, because its client has gone: the follower that waited
+ * longest leads. */
+void coalesce_hand_over(struct coalescer *coalescer, struct coalesce_seat *seat);
+
+/* Flights under way: for those who watch. */
+size_t coalesce_count(struct coalescer *coalescer);
+
+#endif

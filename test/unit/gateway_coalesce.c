@@ -1,0 +1,269 @@
+/* gateway_coalesce: who leads, who follows, and how a follower's waiting ends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+#include "fcgi-gateway/coalesce.h"
+#include "lib/log.h"
+
+static struct stored *reply(void)
+{
+    struct stored_draft draft;
+    assert_true(stored_begin(&draft, 200, STR(""), 10));
+    return stored_end(&draft, STR(""), STR(""));
+}
+
+/* A follower in a thread of its own; what became of it. */
+struct follower {
+    struct coalescer *coalescer;
+    struct coalesce_seat seat;
+    long long deadline_us;
+    atomic_bool has_gone;
+    struct coalesce_client client;
+    enum coalesce_role end;
+    pthread_t thread;
+};
+
+static bool has_gone(void *context)
+{
+    return atomic_load((atomic_bool *)context);
+}
+
+static void *wait_for_end(void *argument)
+{
+    struct follower *self = argument;
+    self->end = coalesce_wait(self->coalescer, &self->seat, self->deadline_us, 0, &self->client);
+    return NULL;
+}
+
+/* Joins here, so that their order is known, and waits there. */
+static void begin(struct follower *self, struct coalescer *coalescer)
+{
+    *self = (struct follower){ .coalescer = coalescer,
+        .deadline_us = LLONG_MAX / 2,
+        .client = { -1, 5, has_gone, &self->has_gone } };
+    assert_int_equal(coalesce_join(coalescer, STR("k"), &self->seat), COALESCE_FOLLOWS);
+}
+
+static void go(struct follower *self)
+{
+    pthread_create(&self->thread, NULL, wait_for_end, self);
+}
+
+static enum coalesce_role end_of(struct follower *self)
+{
+    pthread_join(self->thread, NULL);
+    return self->end;
+}
+
+static void followers_get_the_leader_s_reply(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader, other;
+    struct follower followers[5];
+    (void)state;
+    assert_int_equal(coalesce_join(coalescer, STR("k"), &leader), COALESCE_LEADS);
+    assert_int_equal(coalesce_join(coalescer, STR("other"), &other), COALESCE_LEADS);
+    for (int i = 0; i < 5; i++) {
+        begin(&followers[i], coalescer);
+        if (i != 2)
+            go(&followers[i]);
+    }
+    struct stored *stored = reply();
+    coalesce_land(coalescer, &leader, stored);
+    go(&followers[2]); /* one that waits only when all is over */
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(end_of(&followers[i]), COALESCE_SERVED);
+        assert_ptr_equal(followers[i].seat.reply, stored);
+        stored_release(followers[i].seat.reply);
+    }
+    assert_int_equal(stored->users, 1);
+    stored_release(stored);
+    assert_int_equal(coalesce_count(coalescer), 1);
+    coalesce_abandon(coalescer, &other);
+    assert_int_equal(coalesce_join(coalescer, STR("k"), &leader), COALESCE_LEADS);
+    coalesce_hand_over(coalescer, &leader);
+    assert_int_equal(coalesce_count(coalescer), 0);
+    coalescer_free(coalescer);
+}
+
+static void the_next_leads_where_the_leader_gives_up(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader;
+    struct follower first, second;
+    (void)state;
+    coalesce_join(coalescer, STR("k"), &leader);
+    begin(&first, coalescer);
+    begin(&second, coalescer);
+    go(&first);
+    go(&second);
+    coalesce_hand_over(coalescer, &leader);
+    assert_int_equal(end_of(&first), COALESCE_LEADS);
+    struct stored *stored = reply();
+    coalesce_land(coalescer, &first.seat, stored);
+    assert_int_equal(end_of(&second), COALESCE_SERVED);
+    stored_release(second.seat.reply);
+    stored_release(stored);
+    assert_int_equal(coalesce_count(coalescer), 0);
+    coalescer_free(coalescer);
+}
+
+static void followers_are_alone_where_the_reply_is_not_theirs(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader;
+    struct follower follower;
+    (void)state;
+    coalesce_join(coalescer, STR("k"), &leader);
+    begin(&follower, coalescer);
+    go(&follower);
+    coalesce_abandon(coalescer, &leader);
+    assert_int_equal(end_of(&follower), COALESCE_ALONE);
+    coalescer_free(coalescer);
+}
+
+static void a_follower_has_its_own_deadline_and_client(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader;
+    struct follower late, gone, seen, last;
+    int ends[2];
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    coalesce_join(coalescer, STR("k"), &leader);
+    begin(&late, coalescer);
+    begin(&gone, coalescer);
+    begin(&seen, coalescer);
+    begin(&last, coalescer);
+    late.deadline_us = log_clock_us() + 1000;
+    gone.client.fd = ends[0];
+    go(&late);
+    go(&gone);
+    go(&seen);
+    go(&last);
+    assert_int_equal(end_of(&late), COALESCE_LATE);
+    close(ends[1]);
+    assert_int_equal(end_of(&gone), COALESCE_GONE);
+    close(ends[0]);
+    atomic_store(&seen.has_gone, true);
+    assert_int_equal(end_of(&seen), COALESCE_GONE);
+    struct stored *stored = reply();
+    coalesce_land(coalescer, &leader, stored);
+    assert_int_equal(end_of(&last), COALESCE_SERVED);
+    stored_release(last.seat.reply);
+    stored_release(stored);
+    coalescer_free(coalescer);
+}
+
+static void a_leader_that_moves_is_waited_for(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader, follower;
+    long long silence_us = 20000;
+    (void)state;
+    coalesce_join(coalescer, STR("k"), &leader);
+    coalesce_join(coalescer, STR("k"), &follower);
+    coalesce_moved(&leader);
+    long long moved_us = log_clock_us();
+    assert_int_equal(
+        coalesce_wait(coalescer, &follower, moved_us, silence_us, NULL), COALESCE_LATE);
+    assert_true(log_clock_us() - moved_us >= silence_us - 1000);
+    coalesce_abandon(coalescer, &leader);
+    coalescer_free(coalescer);
+}
+
+static void followers_are_bounded(void **state)
+{
+    static struct coalesce_seat seats[COALESCE_FOLLOWERS_MAX];
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader, more;
+    unsigned following = 0;
+    (void)state;
+    coalesce_join(coalescer, STR("k"), &leader);
+    while (following < COALESCE_FOLLOWERS_MAX &&
+           coalesce_join(coalescer, STR("k"), &seats[following]) == COALESCE_FOLLOWS)
+        following++; /* ends before that where there are fewer descriptors */
+    assert_true(following > 100);
+    assert_int_equal(coalesce_join(coalescer, STR("k"), &more), COALESCE_ALONE);
+    coalesce_abandon(coalescer, &leader);
+    for (unsigned i = 0; i < following; i++)
+        assert_int_equal(coalesce_wait(coalescer, &seats[i], 0, 0, NULL), COALESCE_ALONE);
+    coalescer_free(coalescer);
+}
+
+#define THREADS 8
+#define ROUNDS 2000
+
+struct crowd {
+    struct coalescer *coalescer;
+    atomic_uint led, served, others;
+};
+
+static void lead(struct crowd *crowd, struct coalesce_seat *seat, unsigned round)
+{
+    struct stored *stored = reply();
+    atomic_fetch_add(&crowd->led, 1);
+    if (round % 3 == 0)
+        sched_yield();
+    if (round % 7 == 0)
+        coalesce_hand_over(crowd->coalescer, seat);
+    else if (round % 11 == 0)
+        coalesce_abandon(crowd->coalescer, seat);
+    else
+        coalesce_land(crowd->coalescer, seat, stored);
+    stored_release(stored);
+}
+
+static void *crowd_in(void *argument)
+{
+    struct crowd *crowd = argument;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct coalesce_seat seat;
+        enum coalesce_role role = coalesce_join(crowd->coalescer, STR("k"), &seat);
+        if (role == COALESCE_FOLLOWS)
+            role = coalesce_wait(crowd->coalescer, &seat,
+                log_clock_us() + (round % 5 ? 1000000 : round % 100), 0, NULL);
+        if (role == COALESCE_LEADS)
+            lead(crowd, &seat, round);
+        else
+            atomic_fetch_add(role == COALESCE_SERVED ? &crowd->served : &crowd->others, 1);
+        if (role == COALESCE_SERVED)
+            stored_release(seat.reply);
+    }
+    return NULL;
+}
+
+static void nobody_is_forgotten_in_a_crowd(void **state)
+{
+    struct crowd crowd = { .coalescer = coalescer_new() };
+    pthread_t threads[THREADS];
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, crowd_in, &crowd);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(crowd.led + crowd.served + crowd.others, THREADS * ROUNDS);
+    assert_int_equal(coalesce_count(crowd.coalescer), 0);
+    coalescer_free(crowd.coalescer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(followers_get_the_leader_s_reply),
+        cmocka_unit_test(the_next_leads_where_the_leader_gives_up),
+        cmocka_unit_test(followers_are_alone_where_the_reply_is_not_theirs),
+        cmocka_unit_test(a_follower_has_its_own_deadline_and_client),
+        cmocka_unit_test(a_leader_that_moves_is_waited_for),
+        cmocka_unit_test(followers_are_bounded),
+        cmocka_unit_test(nobody_is_forgotten_in_a_crowd),
+    };
+    return cmocka_run_group_tests_name("gateway_coalesce", tests, NULL, NULL);
+}
