@@ -157,3 +157,11 @@ void ask_lack(struct ask *ask, struct str what, bool is_clients)
     else
         fail(ask, CALL_BROKEN, "A reply lacks what this call needs");
 }
+
+bool ask_has_failed(const struct ask *ask)
+{
+    const struct call *call = &ask->call;
+    if (!ask->is_ended || ask->is_good || call->outcome == CALL_UNMADE)
+        return false;
+    return call->outcome != CALL_OK || call->status >= 500;
+}

@@ -40,4 +40,8 @@ void ask_judge(struct ask *ask, const struct ask_terms *terms);
  * the message) or a service (CALL_BROKEN). */
 void ask_lack(struct ask *ask, struct str what, bool is_clients);
 
+/* Did a service fail (and not only say no, or lack a value)? What `else` gives then is makeshift.
+ */
+bool ask_has_failed(const struct ask *ask);
+
 #endif

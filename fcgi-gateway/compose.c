@@ -280,6 +280,17 @@ static bool make_body(struct composition *self, struct str *body)
     return false;
 }
 
+/* Does an `else` stand in for what a service should have said? */
+static bool is_makeshift(const struct composition *self)
+{
+    for (unsigned i = 0; i < self->route->call_count; i++) {
+        const struct step *step = &self->steps[i];
+        if (step->each ? each_has_failed(step->each) : ask_has_failed(&step->ask))
+            return true;
+    }
+    return false;
+}
+
 static int reply_success(struct composition *self, struct reply *reply)
 {
     struct str body;
@@ -288,6 +299,7 @@ static int reply_success(struct composition *self, struct reply *reply)
         return tell_failure(self, reply, &error);
     }
     int status = reply_json(reply, success_status(self), body);
+    reply->is_makeshift = is_makeshift(self);
     field_change_reply(reply, &self->route->fields, &self->values);
     return status;
 }

@@ -17,6 +17,9 @@
 /* No sensible file is longer; guards against a path to something else. */
 #define FILE_MAX (16 * 1024 * 1024)
 
+/* For kept replies, where the file says nothing: thousands of usual ones. */
+#define CACHE_BYTES (16 * 1024 * 1024)
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* It stands in the Via field, so it is a token (RFC 9110 section 7.6.3). */
@@ -70,11 +73,17 @@ static void read_concurrent(struct settings *settings, uint32_t node, void *targ
     setting_int(settings, node, 1, CONCURRENT_MAX, &((struct config *)target)->concurrent_max);
 }
 
+static void read_cache_bytes(struct settings *settings, uint32_t node, void *target)
+{
+    setting_size(settings, node, &((struct config *)target)->cache_bytes);
+}
+
 static void read_limits(struct settings *settings, uint32_t node, void *target)
 {
     static const struct setting known[] = {
         { "body", false, read_body_max },
         { "concurrent", false, read_concurrent },
+        { "cache", false, read_cache_bytes },
     };
     setting_object(settings, node, known, COUNT(known), target);
 }
@@ -222,6 +231,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
         .errors = ERROR_PLAN_DEFAULT,
         .body_max = 1024 * 1024,
         .concurrent_max = 1024,
+        .cache_bytes = CACHE_BYTES,
     };
     struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };
     struct json_error error;

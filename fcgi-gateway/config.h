@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include "lib/arena.h"
 #include "lib/route.h"
+#include "cache_plan.h"
 #include "call_plan.h"
 #include "cors_plan.h"
 #include "defaults.h"
@@ -43,12 +44,14 @@ struct route {
     const struct reference *status_reference; /* where it says that instead; else NULL */
     struct field_plans fields;                /* header fields of the reply */
     struct error_plan errors;                 /* the file's, with what the route says instead */
-    const struct cors_plan *cors;             /* NULL: pages of other origins read nothing */
-    bool needs_body;                          /* some reference is to the request's body */
-    const struct template *reply;             /* of ROUTE_COMPOSE; NULL: all calls' replies */
-    struct jq_program *jq;                    /* what makes the body of it; NULL: it is the body */
-    const struct template *failure;           /* NULL: the gateway's own error body */
-    uint32_t failure_needs;                   /* a bit for every call that `failure` shows */
+    struct cache_plan cache;
+    uint64_t fingerprint;           /* of all that the file says of it: kept replies go with that */
+    const struct cors_plan *cors;   /* NULL: pages of other origins read nothing */
+    bool needs_body;                /* some reference is to the request's body */
+    const struct template *reply;   /* of ROUTE_COMPOSE; NULL: all calls' replies */
+    struct jq_program *jq;          /* what makes the body of it; NULL: it is the body */
+    const struct template *failure; /* NULL: the gateway's own error body */
+    uint32_t failure_needs;         /* a bit for every call that `failure` shows */
 
     /* For the API's description alone. The schemas are JSON, or at NULL where nothing is known. */
     struct str summary, description;
@@ -63,6 +66,9 @@ struct openapi {
     struct str etag; /* with its quotes */
 };
 
+struct cache;
+struct coalescer;
+
 struct config {
     struct arena *arena;             /* owner of all of it */
     struct str name;                 /* what the gateway calls itself */
@@ -71,12 +77,16 @@ struct config {
     struct upstream *upstreams;
     unsigned upstream_count;
     struct error_plan errors;
-    int64_t body_max;   /* bytes of a request's body, where its route says nothing */
-    int concurrent_max; /* requests at the same time; from a start on, not a reload */
+    int64_t body_max;    /* bytes of a request's body, where its route says nothing */
+    int concurrent_max;  /* requests at the same time; from a start on, not a reload */
+    int64_t cache_bytes; /* for kept replies */
     struct defaults defaults;
     struct router *router;
     struct route *routes;
     unsigned route_count;
+    /* What outlives this configuration; set when it is put in use, NULL before that. */
+    struct cache *cache;
+    struct coalescer *coalescer;
     struct json json;       /* the file, for those who show parts of it */
     struct openapi openapi; /* empty where no route asks for it */
 };

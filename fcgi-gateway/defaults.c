@@ -7,26 +7,28 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* References are to what every request has. */
-static const struct reference_scope no_route = { .call_count = 0 };
-
 static void read_timeout(struct settings *settings, uint32_t node, void *target)
 {
     setting_duration(settings, node, &((struct defaults *)target)->timeout_ms);
 }
 
+/* References are to what every request has, here and below. */
 static void read_request(struct settings *settings, uint32_t node, void *target)
 {
-    struct reference_scope scope = no_route;
-    request_plan_read(settings, node, &scope, &((struct defaults *)target)->request);
+    struct defaults *defaults = target;
+    struct reference_scope scope = { .inputs = defaults->inputs };
+    request_plan_read(settings, node, &scope, &defaults->request);
+    defaults->inputs = scope.inputs;
     if (scope.uses_body)
         setting_mistake(settings, node, "{body...} is not known here: the body is never read");
 }
 
 static void read_headers(struct settings *settings, uint32_t node, void *target)
 {
-    struct reference_scope scope = no_route;
-    field_plans_read_changes(settings, node, &scope, &((struct defaults *)target)->fields);
+    struct defaults *defaults = target;
+    struct reference_scope scope = { .inputs = defaults->inputs };
+    field_plans_read_changes(settings, node, &scope, &defaults->fields);
+    defaults->inputs = scope.inputs;
     if (scope.uses_body)
         setting_mistake(settings, node, "{body...} is not known here: not every route reads it");
 }
@@ -36,6 +38,16 @@ static void read_cors(struct settings *settings, uint32_t node, void *target)
     ((struct defaults *)target)->cors = cors_plan_read(settings, node);
 }
 
+static void read_cache(struct settings *settings, uint32_t node, void *target)
+{
+    cache_plan_read(settings, node, &((struct defaults *)target)->cache);
+}
+
+static void read_coalesce(struct settings *settings, uint32_t node, void *target)
+{
+    cache_plan_read_coalesce(settings, node, &((struct defaults *)target)->cache);
+}
+
 void defaults_read(struct settings *settings, uint32_t node, void *target)
 {
     static const struct setting known[] = {
@@ -43,6 +55,8 @@ void defaults_read(struct settings *settings, uint32_t node, void *target)
         { "request", false, read_request },
         { "headers", false, read_headers },
         { "cors", false, read_cors },
+        { "cache", false, read_cache },
+        { "coalesce", false, read_coalesce },
     };
     setting_object(settings, node, known, COUNT(known), target);
 }
@@ -51,6 +65,7 @@ void defaults_apply(const struct defaults *defaults, struct route *route, struct
 {
     if (!route->timeout_ms)
         route->timeout_ms = defaults->timeout_ms;
+    cache_plan_inherit(&route->cache, &defaults->cache);
     field_plans_inherit(&route->fields, &defaults->fields, arena);
     field_plans_inherit(&route->request.fields, &defaults->request.fields, arena);
     field_plans_inherit(&route->request.parameters, &defaults->request.parameters, arena);

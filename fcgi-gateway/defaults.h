@@ -3,6 +3,7 @@
 #define GATEWAY_DEFAULTS_H
 
 #include "cors_plan.h"
+#include "cache_plan.h"
 #include "request_plan.h"
 
 struct route;
@@ -12,6 +13,8 @@ struct defaults {
     struct field_plans fields;
     struct request_plan request;
     const struct cors_plan *cors; /* also of what no route answers */
+    struct cache_plan cache;
+    struct reference_input *inputs; /* what all of it refers to */
 };
 
 /* Reads the object at `node`; mistakes are noted. `target` is a struct defaults. */

@@ -275,6 +275,14 @@ const struct call *each_failed(const struct each *each)
     return each->failed;
 }
 
+bool each_has_failed(const struct each *each)
+{
+    for (uint32_t i = 0; i < each->settled; i++)
+        if (ask_has_failed(each->asks[i]))
+            return true;
+    return each->state == EACH_FAILED;
+}
+
 /* --- the reply --- */
 
 /* The reply for the element that the values have; `made` is room for the one that `else` makes. */

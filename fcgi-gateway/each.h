@@ -31,6 +31,9 @@ bool each_reply(struct each *each, struct call_reply *reply);
  * the array. */
 const struct call *each_failed(const struct each *each);
 
+/* Has a service failed at one of them (ask_has_failed)? */
+bool each_has_failed(const struct each *each);
+
 /* Writes what became of it to the request's log line: "users=3.2ms(12 calls)". */
 void each_log(const struct each *each);
 

@@ -185,17 +185,36 @@ static void say_health(struct explanation *self)
     say_changes(self, "header fields", &self->route->fields);
 }
 
+static void say_kept(struct explanation *self)
+{
+    const struct freshness_setting *setting = &self->route->cache.setting;
+    struct buf text;
+    if (self->route->cache.keeps != CACHE_ON)
+        return;
+    buf_init(&text, self->arena);
+    if (setting->ttl_ms)
+        buf_printf(&text, "replies to GET for %s where the service says nothing else",
+            quantity_duration(self->arena, setting->ttl_ms));
+    else
+        buf_text(&text, "replies to GET as long as the service says");
+    if (setting->stale_ms)
+        buf_printf(&text, ", stale for %s more", quantity_duration(self->arena, setting->stale_ms));
+    explain_line(self, "Kept", "%s", buf_as_text(&text));
+}
+
 static void say_answer(struct explanation *self)
 {
     switch (self->route->kind) {
     case ROUTE_PASS:
         say_pass(self);
+        say_kept(self);
         break;
     case ROUTE_REDIRECT:
         say_redirect(self);
         break;
     case ROUTE_COMPOSE:
         say_compose(self);
+        say_kept(self);
         break;
     case ROUTE_HEALTH:
         say_health(self);

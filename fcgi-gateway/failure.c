@@ -60,6 +60,18 @@ struct error_values failure_of_jq(const struct error_plan *plan)
         error_cause_name(ERROR_BROKEN) };
 }
 
+struct error_values failure_of_wait(
+    const struct route *route, enum call_outcome outcome, int timeout_ms, struct arena *arena)
+{
+    static const struct upstream none = { .title = { "Service", 7 } };
+    struct call call = { .upstream = route->upstream, .arena = arena, .outcome = outcome };
+    if (!call.upstream)
+        call.upstream = route->call_count ? route->calls[0].upstream : &none;
+    call.timeout_ms = timeout_ms;
+    call.cause = outcome == CALL_BROKEN ? "The reply broke off" : NULL;
+    return failure_of(&call, &route->errors);
+}
+
 struct error_values failure_of_client(const struct error_plan *plan)
 {
     return (struct error_values){ STR("Client closed the connection"),

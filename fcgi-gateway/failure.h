@@ -16,6 +16,11 @@ struct error_values failure_of_jq(const struct error_plan *plan);
 /* "5 seconds", "1 second", "1.5 seconds", "120 milliseconds" */
 const char *failure_duration(struct arena *arena, int duration_ms);
 
+/* What a request is told that waited for another one's reply: `outcome` is CALL_TIMEOUT after
+ * `timeout_ms`, or CALL_BROKEN where that broke off. */
+struct error_values failure_of_wait(
+    const struct route *route, enum call_outcome outcome, int timeout_ms, struct arena *arena);
+
 /* The same where the client went away: for the log, as nobody will read it. */
 struct error_values failure_of_client(const struct error_plan *plan);
 

@@ -4,6 +4,7 @@
  * one module and one line here.
  */
 #include "gateway.h"
+#include "admin.h"
 #include "compose.h"
 #include "config.h"
 #include "cors.h"
@@ -14,6 +15,7 @@
 #include "openapi.h"
 #include "pass.h"
 #include "redirect.h"
+#include "sharing.h"
 
 static int answer_built_in(struct request *request, struct reply *reply,
     const struct config *config, const struct route_match *match)
@@ -49,7 +51,8 @@ static int answer_unless_gone(struct request *request, struct reply *reply,
     const struct config *config, const struct route_match *match)
 {
     const struct route *route = match->target;
-    int status = answer(request, reply, config, match);
+    static const struct sharing_route route_answers = { answer };
+    int status = sharing_answer(request, reply, config, match, &route_answers);
     if (reply->is_started || !caller_is_client_gone(request->thread))
         return status;
     struct error_values error = failure_of_client(&route->errors);
@@ -78,6 +81,9 @@ int gateway_handle(struct request *request, struct reply *reply)
 {
     const struct config *config = request->context;
     struct route_match match;
+    int status;
+    if (admin_answers(request, reply, config, &status))
+        return status;
     enum route_result result = find_route(request, reply, config, &match);
     if (cors_answers(request, reply, config, &match))
         return 204;

@@ -10,6 +10,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include "cache.h"
+#include "coalesce.h"
 #include "good_copy.h"
 
 #define CACHE_LINE 64 /* a slot has its own: it is written twice per request */
@@ -32,7 +34,9 @@ struct live {
     struct good_copy copy; /* of the text of what is in use */
     _Atomic(struct edition *) current;
     struct edition *replaced; /* not freed yet; only of the thread that reloads */
-    pthread_mutex_t lock;     /* of the list of slots: taken when threads come and go */
+    struct cache *cache;      /* these two outlive every edition */
+    struct coalescer *coalescer;
+    pthread_mutex_t lock; /* of the list of slots: taken when threads come and go */
     struct live_slot *slots;
 };
 
@@ -56,6 +60,15 @@ static struct edition *edition_read(const char *file, FILE *out)
     return NULL;
 }
 
+/* What the edition gets that is not its own. */
+static void attach(struct live *live, struct edition *edition)
+{
+    struct config *config = edition->config;
+    config->cache = live->cache;
+    config->coalescer = live->coalescer;
+    cache_resize(live->cache, (size_t)config->cache_bytes);
+}
+
 struct live *live_new(const char *file, FILE *out)
 {
     struct live *live = calloc(1, sizeof *live);
@@ -72,6 +85,11 @@ struct live *live_new(const char *file, FILE *out)
         free(live);
         return NULL;
     }
+    live->cache = cache_new(0);
+    live->coalescer = coalescer_new();
+    if (!live->cache || !live->coalescer)
+        abort();
+    attach(live, edition);
     good_copy_keep(&live->copy, edition->config->text);
     atomic_init(&live->current, edition);
     pthread_mutex_init(&live->lock, NULL);
@@ -87,6 +105,8 @@ void live_free(struct live *live)
     }
     edition_free(atomic_load(&live->current));
     pthread_mutex_destroy(&live->lock);
+    cache_free(live->cache);
+    coalescer_free(live->coalescer);
     free(live);
 }
 
@@ -164,6 +184,7 @@ bool live_reload(struct live *live, FILE *out)
 {
     struct edition *edition = edition_read(live->file, out);
     if (edition) {
+        attach(live, edition);
         struct edition *before = atomic_exchange(&live->current, edition);
         before->older = live->replaced;
         live->replaced = before;

@@ -164,6 +164,20 @@ static void read_timeout(struct settings *settings, uint32_t node, struct plan *
     setting_duration(settings, node, &plan->route->timeout_ms);
 }
 
+static void read_cache(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    struct str methods = plan->route->line;
+    methods = str_take(&methods, ' ');
+    cache_plan_read(settings, node, &plan->route->cache);
+    if (!memmem(methods.at, methods.len, "GET", 3))
+        setting_mistake(settings, node, "only replies to GET are kept, and this route has none");
+}
+
+static void read_coalesce(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    cache_plan_read_coalesce(settings, node, &plan->route->cache);
+}
+
 static void read_errors(struct settings *settings, uint32_t node, struct plan *plan)
 {
     error_plan_read(settings, node, &plan->route->errors);
@@ -234,6 +248,8 @@ static const struct key {
     { "headers", OF_ALL, read_headers },
     { "limits", OF_ALL, read_limits },
     { "timeout", OF_ALL, read_timeout },
+    { "cache", OF_PASS | OF_COMPOSE, read_cache },
+    { "coalesce", OF_PASS | OF_COMPOSE, read_coalesce },
     { "errors", OF_ALL, read_errors },
     { "cors", OF_ALL, read_cors },
     { "summary", OF_ALL, read_summary },
@@ -361,4 +377,6 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
     }
     defaults_apply(&config->defaults, route, settings->arena);
     check_cors_fields(settings, route);
+    cache_plan_settle(&route->cache, route->kind == ROUTE_COMPOSE);
+    route->fingerprint = cache_plan_fingerprint(settings, node);
 }

@@ -8,4 +8,5 @@
  * of the kinds. Mistakes are noted. */
 void plan_read(
     struct settings *settings, uint32_t node, struct config *config, struct route *route);
+
 #endif

@@ -202,7 +202,8 @@ static bool lacks_unit(
     return true;
 }
 
-bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms)
+bool setting_duration_text(
+    struct settings *settings, uint32_t node, struct str text, int *duration_ms)
 {
     static const struct unit units[] = {
         { "ms", 1 },
@@ -210,9 +211,6 @@ bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms
         { "min", 60 * 1000 },
         { "h", 60 * 60 * 1000 },
     };
-    struct str text;
-    if (lacks_unit(settings, node, "duration", "s", "ms") || !setting_text(settings, node, &text))
-        return false;
     const char *written = arena_copy(settings->arena, text.at, text.len);
     int64_t duration = measure(written, units, sizeof units / sizeof *units);
     if (duration < 1 || duration > DAY_MS) {
@@ -222,6 +220,14 @@ bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms
     }
     *duration_ms = (int)duration;
     return true;
+}
+
+bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms)
+{
+    struct str text;
+    if (lacks_unit(settings, node, "duration", "s", "ms") || !setting_text(settings, node, &text))
+        return false;
+    return setting_duration_text(settings, node, text, duration_ms);
 }
 
 bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes)

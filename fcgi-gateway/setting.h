@@ -52,6 +52,10 @@ bool setting_template_text(struct settings *settings, uint32_t node, struct str 
 /* "5s", "120ms", "2min", "1h": milliseconds, at least 1, at most a day. */
 bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms);
 
+/* The same for a text that is a part of the one at `node`. */
+bool setting_duration_text(
+    struct settings *settings, uint32_t node, struct str text, int *duration_ms);
+
 /* "512B", "64KiB", "10MiB", "1GiB": bytes. */
 bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes);
 

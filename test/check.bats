@@ -125,7 +125,7 @@ check() {
 @test "an unknown key that is like no other is told what is known there" {
   check '{"upstreams":{"u":{"servers":["unix:u"],"title":"U","colour":1}},"routes":{}}' \
     "1:53: unknown key 'colour' (known here: servers, timeout, title, health)"
-  check '{"limits":{"body":"1KiB","size":1},"routes":{}}' "1:26: unknown key 'size' (known here: body, concurrent)"
+  check '{"limits":{"body":"1KiB","size":1},"routes":{}}' "1:26: unknown key 'size' (known here: body, concurrent, cache)"
 }
 
 @test "a name that stands twice is found wherever it is" {
@@ -145,7 +145,7 @@ check() {
 
 @test "what a message repeats from the file stays in its line" {
   check '{"limits":{"a\nb\u001b[31m":1},"routes":{}}' \
-    '1:12: unknown key '"'a\u000ab\u001b[31m'"' (known here: body, concurrent)'
+    '1:12: unknown key '"'a\u000ab\u001b[31m'"' (known here: body, concurrent, cache)'
 }
 
 @test "an upstream that no route uses is a warning: the file is used, and a start says it too" {

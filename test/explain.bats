@@ -127,7 +127,8 @@ Failures  of user, waiters: the first in this order counts
           of orders: its 'else' takes the place of its reply: orders
 Reply     200: user, orders, waiters
           through jq: . + {total: (.orders | length)}
-          header fields: X-Content-Type-Options" "$GATEWAY" --explain 'GET /users/5/orders?limit=3' "$file"
+          header fields: X-Content-Type-Options
+Kept      replies to GET for 5s where the service says nothing else, stale for 30s more" "$GATEWAY" --explain 'GET /users/5/orders?limit=3' "$file"
   says "PUT /api/v1/orders/7/items
 
 Route     GET,PUT /api/v1/orders/{rest*}
@@ -150,7 +151,8 @@ Failures  of the service
           with the body of 'errors': error
 Reply     the service's, streamed
           header fields: X-Content-Type-Options, X-Served-By
-          header fields taken away: Server" "$GATEWAY" --explain 'PUT /api/v1/orders/7/items' "$file"
+          header fields taken away: Server
+Kept      replies to GET for 1s where the service says nothing else, stale for 10s more" "$GATEWAY" --explain 'PUT /api/v1/orders/7/items' "$file"
 }
 
 @test "the description of the routes is explained" {

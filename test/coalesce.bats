@@ -1,0 +1,231 @@
+#!/usr/bin/env bats
+# coalesce: identical requests at the same time cost the service one call, whoever else leaves, waits
+# or fails. The service behind the gateway holds its replies until the test lets them go, and counts.
+load helpers
+
+setup_file() {
+  choose_place
+  start_misbehave
+  export ODD=unix:$RUN_DIR/misbehave.sock GATEWAY_CONFIG=$BATS_FILE_TMPDIR/gateway.json
+  cat >"$GATEWAY_CONFIG" <<'JSON'
+{
+  "upstreams": { "odd": { "servers": ["${ODD}"], "title": "Odd service", "timeout": "20s" } },
+  "routes": {
+    "GET /plain/{name}":  { "pass": "odd /told/{name}" },
+    "GET /pass/{name}":   { "pass": "odd /told/{name}", "coalesce": true },
+    "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
+    "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "200ms" },
+    "GET /stream/{any}":  { "pass": "odd /stream", "coalesce": true },
+    "GET /huge":          { "pass": "odd", "coalesce": true },
+    "GET /broken/{any}":  { "pass": "odd /cut/{any}", "coalesce": true },
+    "PUT /made/{name}":   { "pass": "odd /told/{name}-put" },
+    "GET /made/{name}":   { "calls": { "it": "odd GET /told/{name}?x={query.x}" }, "reply": "{it}" },
+    "GET /alone/{name}":  { "calls": { "it": "odd GET /told/{name}" }, "reply": "{it}", "coalesce": false }
+  }
+}
+JSON
+  start_app gateway
+}
+
+teardown_file() { stop_app_as_it_is; }
+teardown() { show_logs_of_failure; }
+
+setup() { me=c$BATS_TEST_NUMBER clients=(); }
+
+tell() { get_from misbehave "/tell/${2:-$me}?$1"; }
+asked() { get_from misbehave "/asked/$me" && field ".${1:-requests}"; }
+was_asked() { [ "$(asked)" = "$1" ] || { echo "asked $(asked) times, not $1" && return 1; }; }
+is_waiting() { [ "$(asked waiting)" = "$1" ]; }
+
+# send TIMES PATH [CURL OPTION...]: that many clients at the same time, in the background. Bodies and
+# statuses come to $BATS_TEST_TMPDIR/reply-N.
+send() {
+  local times=$1 path=$2
+  shift 2
+  for (( ; times > 0; times--)); do
+    curl -sg --http1.1 --max-time 20 -w ' %{http_code}\n' "$@" "$URL$path" \
+      >"$BATS_TEST_TMPDIR/reply-${#clients[@]}" 3>&- &
+    clients+=($!)
+  done
+}
+
+# Does N wait for a leader? Each has an eventfd, and nothing else in the gateway has.
+has_followers() {
+  [ "$(find "/proc/$(responder_pid gateway)/fd" -lname 'anon_inode:\[eventfd\]' 2>/dev/null | wc -l)" = "$1" ]
+}
+
+# Waits for the clients; what they got is then in `replies`: "TIMES BODY STATUS", a line for each kind.
+finish() {
+  wait "${clients[@]}" || true
+  replies=$(cat "$BATS_TEST_TMPDIR"/reply-* | sort | uniq -c | sed 's/^ *//')
+}
+
+# got REPLIES: fails, and shows what came, where that was something else.
+got() {
+  finish
+  [ "$replies" = "$1" ] || { echo "got: $replies" && return 1; }
+}
+
+@test "identical requests at the same time make one call, composed or passed through" {
+  local route
+  for route in made pass kept; do
+    me=$route clients=()
+    tell hold
+    send 10 "/$route/$me"
+    wait_until has_followers 9
+    was_asked 1
+    tell ''
+    got '10 {"n":1} 200'
+    was_asked 1
+  done
+}
+
+@test "what is only passed through is not coalesced, nor where the file says no" {
+  local route
+  for route in plain alone; do
+    me=$route clients=()
+    tell hold
+    send 5 "/$route/$me"
+    wait_until is_waiting 5
+    tell ''
+    finish
+    was_asked 5
+  done
+}
+
+@test "requests one after the other each make a call" {
+  get "/made/$me"
+  get "/made/$me"
+  expect 200 '{"n":2}'
+}
+
+@test "other credentials, another query, another method are not the same" {
+  tell hold
+  send 1 "/pass/$me"
+  send 1 "/pass/$me" -H 'Authorization: a'
+  send 1 "/pass/$me" -H 'Authorization: b'
+  send 1 "/pass/$me" -H 'Cookie: a'
+  send 1 "/pass/$me?a"
+  send 1 "/pass/$me" -H 'Accept: text/x'
+  send 1 "/pass/$me" -H 'If-None-Match: "a"'
+  send 1 "/pass/$me" -H 'Range: bytes=0-1'
+  send 1 "/pass/$me" --head
+  send 1 "/made/$me"
+  send 1 "/made/$me" -H 'Authorization: a'
+  send 1 "/made/$me?x=1"
+  wait_until is_waiting 12
+  has_followers 0
+  send 1 "/pass/$me" -H 'Cookie: a'
+  wait_until has_followers 1
+  tell ''
+  finish
+  was_asked 12
+}
+
+@test "followers get the leader's error, and the service is not asked by each" {
+  tell hold
+  send 10 "/made/$me"
+  wait_until has_followers 9
+  tell status=0
+  got '10 {"error":"Odd service unavailable","message":"Connection closed before a reply"} 502'
+  was_asked 1
+}
+
+@test "when the leader's reply breaks off, followers get a whole error" {
+  tell hold
+  send 5 "/pass/$me"
+  wait_until has_followers 4
+  tell 'cut=1&body=abc'
+  finish
+  grep -qxF '4 {"error":"Odd service error","message":"The reply broke off"} 502' <<<"$replies"
+  was_asked 1
+}
+
+@test "when the leader's client goes, a follower asks, and no client fails" {
+  tell hold
+  send 1 "/made/$me"
+  wait_until is_waiting 1
+  send 5 "/made/$me"
+  wait_until has_followers 5
+  kill -KILL "${clients[0]}"
+  wait_until has_followers 4
+  wait_until eval '[[ $(asked) == 2 ]]'
+  tell ''
+  got '5 {"n":2} 200'
+  was_asked 2
+}
+
+@test "when a follower's client goes, the others do not notice" {
+  tell hold
+  send 1 "/pass/$me"
+  wait_until is_waiting 1
+  send 3 "/pass/$me"
+  wait_until has_followers 3
+  kill -KILL "${clients[2]}"
+  wait_until has_followers 2
+  tell ''
+  got '3 {"n":1} 200'
+  was_asked 1
+}
+
+@test "a follower waits no longer than its own deadline" {
+  tell hold
+  send 3 "/hasty/$me"
+  finish
+  [ "$replies" = '3 {"error":"Odd service timeout","message":"Service did not respond in 200 milliseconds"} 504' ]
+  was_asked 1
+  tell ''
+}
+
+@test "a reply for one person is shared with nobody" {
+  local reply n=0
+  for reply in 'Set-Cookie=a=1' 'Cache-Control=private' 'Cache-Control=no-store' 'Vary=*' \
+    'Content-Type=text/event-stream'; do
+    clients=()
+    tell hold
+    send 3 "/pass/$me"
+    wait_until has_followers 2
+    tell "$reply"
+    finish
+    ((n += 3))
+    was_asked "$n"
+  done
+}
+
+@test "who differs in what the reply varies by asks for itself" {
+  tell hold
+  send 2 "/pass/$me" -H 'X-Kind: a'
+  send 1 "/pass/$me" -H 'X-Kind: b'
+  wait_until has_followers 2
+  tell 'Vary=X-Kind'
+  finish
+  was_asked 2 || was_asked 3 # 3 where the one that differs came first
+}
+
+@test "after a change nobody gets what was asked for before it" {
+  tell hold
+  send 1 "/made/$me"
+  wait_until is_waiting 1
+  request PUT "/made/$me" -d x
+  expect 200
+  send 1 "/made/$me"
+  wait_until is_waiting 2
+  tell ''
+  got '1 {"n":1} 200
+1 {"n":2} 200'
+}
+
+@test "a large reply is each one's own" {
+  send 4 '/huge?bytes=3000000&length=1' -o /dev/null
+  got '4  200'
+}
+
+@test "the log and Cache-Status tell who got another's reply" {
+  tell hold
+  send 2 "/pass/$me" -D -
+  wait_until has_followers 1
+  tell ''
+  finish
+  grep -q '^1 Cache-Status: gateway; fwd=miss; collapsed' <<<"$replies"
+  grep -q "GET /pass/$me 200 .* coalesced" "$RUN_DIR/gateway.log"
+}
