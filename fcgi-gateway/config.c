@@ -42,7 +42,7 @@ static void read_description(struct settings *settings, uint32_t node, void *tar
 
 static void read_version(struct settings *settings, uint32_t node, void *target)
 {
-    setting_text(settings, node, &((struct config *)target)->version);
+    setting_name(settings, node, &((struct config *)target)->version);
 }
 
 /* --- errors --- */
@@ -233,7 +233,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
         .concurrent_max = 1024,
         .cache_bytes = CACHE_BYTES,
     };
-    struct settings settings = { .arena = arena, .mistakes = &mistakes, .config = config };
+    struct settings settings = { .arena = arena, .mistakes = &mistakes };
     struct json_error error;
     if (json_read(&settings.json, text, arena, &error)) {
         config->json = settings.json;

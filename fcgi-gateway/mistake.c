@@ -75,13 +75,18 @@ static unsigned smallest(unsigned a, unsigned b, unsigned c)
     return least < c ? least : c;
 }
 
+static bool is_same(char a, char b)
+{
+    return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 static bool is_swapped(struct str a, unsigned i, struct str b, unsigned j)
 {
-    return i > 1 && j > 1 && a.at[i - 1] == b.at[j - 2] && a.at[i - 2] == b.at[j - 1];
+    return i > 1 && j > 1 && is_same(a.at[i - 1], b.at[j - 2]) && is_same(a.at[i - 2], b.at[j - 1]);
 }
 
 /* How many letters must be changed, added, removed or swapped with their neighbour to make one word
- * of the other. */
+ * of the other, whatever their case. */
 static unsigned edit_distance(struct str a, struct str b)
 {
     unsigned rows[3][WORD_MAX + 1]; /* of the last three letters of `a` */
@@ -91,7 +96,7 @@ static unsigned edit_distance(struct str a, struct str b)
         unsigned *row = rows[i % 3], *above = rows[(i + 2) % 3];
         row[0] = i;
         for (unsigned j = 1; j <= b.len; j++) {
-            unsigned change = above[j - 1] + (a.at[i - 1] != b.at[j - 1]);
+            unsigned change = above[j - 1] + !is_same(a.at[i - 1], b.at[j - 1]);
             row[j] = smallest(change, above[j] + 1, row[j - 1] + 1);
             if (is_swapped(a, i, b, j) && rows[(i + 1) % 3][j - 2] + 1 < row[j])
                 row[j] = rows[(i + 1) % 3][j - 2] + 1;

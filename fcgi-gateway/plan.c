@@ -48,8 +48,7 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
     if (reference_is_parameter(route->line, text))
         setting_mistake(settings, name, "'%.*s' is a path parameter of this route already",
             (int)text.len, text.at);
-    if (text.len == 0 ||
-        strcspn(arena_copy(settings->arena, text.at, text.len), " .:{}") < text.len)
+    if (!setting_is_word(text, ".:{}"))
         setting_mistake(
             settings, name, "a call's name is one word without ' ', '.', ':', '{', '}'");
     plan->call_nodes[route->call_count] = value;

@@ -5,20 +5,15 @@
  */
 #include "setting.h"
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include "lib/buf.h"
+#include "quantity.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000)
 
 #define VARIABLE_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 
 #define MEMBERS_MAX 32 /* keys that one kind of object knows */
-
-struct unit {
-    const char *name;
-    int64_t factor;
-};
 
 static bool expect(struct settings *settings, uint32_t node, enum json_type type)
 {
@@ -104,10 +99,12 @@ static void add_value(struct buf *out, struct str value, bool doubled)
     }
 }
 
-static bool is_variable_name(const char *name)
+static bool is_variable_name(struct str name)
 {
-    size_t len = strlen(name);
-    return len > 0 && !isdigit((unsigned char)*name) && strspn(name, VARIABLE_CHARS) == len;
+    for (size_t i = 0; i < name.len; i++)
+        if (!name.at[i] || !strchr(VARIABLE_CHARS, name.at[i]))
+            return false;
+    return name.len > 0 && !isdigit((unsigned char)*name.at);
 }
 
 /* Replaces one "${NAME:-default}", whose inside is `inside`. */
@@ -117,6 +114,11 @@ static bool add_variable(
     const char *mark = memmem(inside.at, inside.len, ":-", 2);
     size_t name_len = mark ? (size_t)(mark - inside.at) : inside.len;
     const char *name = arena_copy(settings->arena, inside.at, name_len);
+    if (!is_variable_name((struct str){ name, name_len })) {
+        setting_mistake(settings, node,
+            "a variable's name is letters, digits and '_' (write ${NAME} or ${NAME:-default})");
+        return false;
+    }
     const char *value = getenv(name);
     if (value && (*value || !mark)) {
         add_value(out, str_of(value), doubled);
@@ -126,30 +128,30 @@ static bool add_variable(
         buf_add(out, mark + 2, inside.len - name_len - 2);
         return true;
     }
-    if (!is_variable_name(name)) {
-        setting_mistake(settings, node,
-            "a variable's name is letters, digits and '_' (write ${NAME} or ${NAME:-default})");
-        return false;
-    }
     setting_mistake(settings, node,
         "the environment has no variable '%s' (give a default: ${%s:-value})", name, name);
     return false;
 }
 
-static bool expand(struct settings *settings, uint32_t node, struct str *text, bool doubled)
+static bool begins(struct str text, size_t at, const char *with)
 {
-    if (!expect(settings, node, JSON_STRING))
-        return false;
-    struct str raw = plain_string(settings, node);
-    if (!memmem(raw.at, raw.len, "${", 2)) {
-        *text = raw;
-        return true;
-    }
+    size_t len = strlen(with);
+    return text.len - at >= len && memcmp(text.at + at, with, len) == 0;
+}
+
+static bool expand(
+    struct settings *settings, uint32_t node, struct str raw, struct str *text, bool doubled)
+{
     struct buf out;
     buf_init(&out, settings->arena);
     bool is_good = true;
     for (size_t i = 0; i < raw.len;) {
-        if (raw.at[i] != '$' || i + 1 == raw.len || raw.at[i + 1] != '{') {
+        if (begins(raw, i, "$${")) {
+            add_value(&out, STR("${"), doubled);
+            i += 3;
+            continue;
+        }
+        if (!begins(raw, i, "${")) {
             buf_char(&out, raw.at[i++]);
             continue;
         }
@@ -166,28 +168,56 @@ static bool expand(struct settings *settings, uint32_t node, struct str *text, b
     return is_good;
 }
 
+/* Where it may become a C string, what stands behind a NUL would be lost without a word. */
+static bool read_text(struct settings *settings, uint32_t node, struct str *text, bool doubled)
+{
+    if (!expect(settings, node, JSON_STRING))
+        return false;
+    struct str raw = plain_string(settings, node);
+    if (str_has(raw, '\0')) {
+        setting_mistake(settings, node, "a text has no \\u0000 here");
+        return false;
+    }
+    if (memmem(raw.at, raw.len, "${", 2))
+        return expand(settings, node, raw, text, doubled);
+    *text = raw;
+    return true;
+}
+
 bool setting_text(struct settings *settings, uint32_t node, struct str *text)
 {
-    return expand(settings, node, text, false);
+    return read_text(settings, node, text, false);
 }
 
 bool setting_template_text(struct settings *settings, uint32_t node, struct str *text)
 {
-    return expand(settings, node, text, true);
+    return read_text(settings, node, text, true);
 }
 
-/* "5s" against units: the number times the unit's factor, or -1. */
-static int64_t measure(const char *text, const struct unit *units, unsigned unit_count)
+static bool has_control(struct str text)
 {
-    if (*text < '0' || *text > '9')
-        return -1;
-    char *unit;
-    errno = 0;
-    long long number = strtoll(text, &unit, 10);
-    for (unsigned i = 0; i < unit_count && !errno; i++)
-        if (strcmp(unit, units[i].name) == 0 && number <= INT64_MAX / units[i].factor)
-            return number * units[i].factor;
-    return -1;
+    for (size_t i = 0; i < text.len; i++)
+        if (iscntrl((unsigned char)text.at[i]))
+            return true;
+    return false;
+}
+
+bool setting_name(struct settings *settings, uint32_t node, struct str *text)
+{
+    if (!setting_text(settings, node, text))
+        return false;
+    if (!has_control(*text))
+        return true;
+    setting_mistake(settings, node, "a name has no control characters");
+    return false;
+}
+
+bool setting_is_word(struct str text, const char *others)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] == ' ' || strchr(others, text.at[i]))
+            return false;
+    return text.len > 0 && !has_control(text);
 }
 
 /* A bare number, where a text with a unit belongs: a mistake. */
@@ -205,14 +235,8 @@ static bool lacks_unit(
 bool setting_duration_text(
     struct settings *settings, uint32_t node, struct str text, int *duration_ms)
 {
-    static const struct unit units[] = {
-        { "ms", 1 },
-        { "s", 1000 },
-        { "min", 60 * 1000 },
-        { "h", 60 * 60 * 1000 },
-    };
     const char *written = arena_copy(settings->arena, text.at, text.len);
-    int64_t duration = measure(written, units, sizeof units / sizeof *units);
+    int64_t duration = quantity_duration_of(written);
     if (duration < 1 || duration > DAY_MS) {
         setting_mistake(settings, node,
             "'%s' is no duration from 1ms to 24h (write \"5s\", \"120ms\", \"2min\")", written);
@@ -232,17 +256,11 @@ bool setting_duration(struct settings *settings, uint32_t node, int *duration_ms
 
 bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes)
 {
-    static const struct unit units[] = {
-        { "B", 1 },
-        { "KiB", 1024 },
-        { "MiB", 1024 * 1024 },
-        { "GiB", 1024 * 1024 * 1024 },
-    };
     struct str text;
     if (lacks_unit(settings, node, "size", "B", "KiB") || !setting_text(settings, node, &text))
         return false;
     const char *written = arena_copy(settings->arena, text.at, text.len);
-    int64_t size = measure(written, units, sizeof units / sizeof *units);
+    int64_t size = quantity_size_of(written);
     if (size < 0) {
         setting_mistake(settings, node,
             "'%s' is no size (write \"512B\", \"64KiB\", \"10MiB\", \"1GiB\")", written);

@@ -15,7 +15,6 @@ struct settings {
     struct arena *arena; /* owner of everything that is read */
     struct mistakes *mistakes;
     const bool *is_duplicate; /* by node: a name that its object has already; NULL: none is */
-    void *config;             /* what is being filled: the readers' business */
 };
 
 /* One member that an object may have. */
@@ -42,8 +41,16 @@ bool setting_each(struct settings *settings, uint32_t node,
     void (*each)(struct settings *settings, uint32_t name, uint32_t value, void *target),
     void *target);
 
-/* A string, with ${NAME} and ${NAME:-default} replaced from the environment. */
+/* A string, with ${NAME} and ${NAME:-default} replaced from the environment; "$${" is "${". It has
+ * no NUL: it may become a C string. */
 bool setting_text(struct settings *settings, uint32_t node, struct str *text);
+
+/* The same for what stands in messages and in one line: without control characters. */
+bool setting_name(struct settings *settings, uint32_t node, struct str *text);
+
+/* Is it a name that can stand in the file's lines and references: not empty, without space, control
+ * characters and all of `others`? */
+bool setting_is_word(struct str text, const char *others);
 
 /* The same for a string that may have references: braces that come from the environment are
  * doubled, so that they are not taken for references. */

@@ -97,6 +97,12 @@ static void the_environment(void **state)
         { "\"${SETTING_BRACE}\"", "{x}", "{{x}" },
         { "\"${SETTING_A}${SETTING_A}\"", "11", "11" },
         { "\"$x {y} $\"", "$x {y} $", "$x {y} $" },
+        { "\"$${SETTING_A} $${ $$x $$$${\"", "${SETTING_A} ${ $$x $$${",
+            "${{SETTING_A} ${{ $$x $$${{" },
+        { "\"${SETTING A:-x}\"", NULL, NULL },
+        { "\"${:-x}\"", NULL, NULL },
+        { "\"${SETTING_A\\u0000:-x}\"", NULL, NULL },
+        { "\"a\\u0000b\"", NULL, NULL },
         { "\"${SETTING_UNSET}\"", NULL, NULL },
         { "\"${SETTING_A\"", NULL, NULL },
         { "7", NULL, NULL },
@@ -116,6 +122,32 @@ static void the_environment(void **state)
     }
 }
 
+static void names_and_words(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_name, is_word;
+    } checks[] = {
+        { "\"users\"", true, true },
+        { "\"Users service\"", true, false },
+        { "\"caf\u00e9\"", true, true },
+        { "\"a\\tb\"", false, false },
+        { "\"a\\u007fb\"", false, false },
+        { "\"a\\u0000\"", false, false },
+        { "\"a:b\"", true, false },
+        { "\"\"", true, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        struct mistakes mistakes;
+        struct settings settings = settings_of(checks[i].text, &mistakes);
+        struct str text = json_string(&settings.json, 0, &arena);
+        assert_true(setting_is_word(text, ":") == checks[i].is_word);
+        assert_true(setting_name(&settings, 0, &text) == checks[i].is_name);
+        assert_int_equal(mistakes.count, !checks[i].is_name);
+    }
+}
+
 static void the_nearest_word_is_suggested(void **state)
 {
     static const char *const known[] = { "timeout", "title", "servers" };
@@ -127,6 +159,9 @@ static void the_nearest_word_is_suggested(void **state)
         { "titel", " (did you mean 'title'?)" },
         { "server", " (did you mean 'servers'?)" },
         { "sevrers", " (did you mean 'servers'?)" },
+        { "TIMEOUT", " (did you mean 'timeout'?)" },
+        { "Servers", " (did you mean 'servers'?)" },
+        { "TitEl", " (did you mean 'title'?)" },
         { "banana", " (known here: timeout, title, servers)" },
         { "", " (known here: timeout, title, servers)" },
     };
@@ -149,6 +184,7 @@ int main(void)
         cmocka_unit_test(durations),
         cmocka_unit_test(sizes),
         cmocka_unit_test(the_environment),
+        cmocka_unit_test(names_and_words),
         cmocka_unit_test(the_nearest_word_is_suggested),
     };
     arena_init(&arena);
