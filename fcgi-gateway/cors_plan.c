@@ -6,6 +6,7 @@
 #include "cors_plan.h"
 #include <ctype.h>
 #include "field_plan.h"
+#include "host.h"
 #include "lib/buf.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -32,27 +33,22 @@ static bool take_scheme(struct str *origin, struct str *scheme)
 /* "example.com", "[::1]", and, where it is written in front, "*." for all names below. */
 static bool is_host(struct str host)
 {
-    bool is_ip6 = host.len > 2 && *host.at == '[' && host.at[host.len - 1] == ']';
+    bool is_ip6 = host.len > 0 && *host.at == '[';
     if (host.len > 2 && memcmp(host.at, "*.", 2) == 0)
         host = (struct str){ host.at + 2, host.len - 2 };
     for (size_t i = 0; i < host.len; i++)
         if (!is_lower_or(host.at[i], is_ip6 ? "0123456789[:]." : "0123456789-._"))
             return false;
-    return host.len > 0 && *host.at != '.';
+    return host_is_good(host);
 }
 
 /* Nothing, or a number that the scheme does not have anyway. */
 static const char *wrong_port(struct str port, struct str scheme)
 {
-    long number = 0;
-    for (size_t i = 0; i < port.len; i++) {
-        if (!isdigit((unsigned char)port.at[i]) || i == 5)
-            return "a port is a number from 1 to 65535";
-        number = number * 10 + (port.at[i] - '0');
-    }
-    if (number < 1 || number > 65535 || *port.at == '0')
-        return "a port is a number from 1 to 65535";
-    if ((number == 80 && str_is(scheme, "http")) || (number == 443 && str_is(scheme, "https")))
+    if (!host_is_port(port) || *port.at == '0')
+        return HOST_WRONG_PORT;
+    if ((str_is(port, "80") && str_is(scheme, "http")) ||
+        (str_is(port, "443") && str_is(scheme, "https")))
         return "browsers leave out the port that the scheme has anyway";
     return NULL;
 }
@@ -62,20 +58,15 @@ static const char *wrong_origin(struct str origin)
 {
     static const char shape[] =
         "write \"https://shop.example\", \"https://*.shop.example\", \"null\" or \"*\"";
-    struct str scheme;
+    struct str scheme, host, port;
     if (str_is(origin, "null"))
         return NULL;
     if (!take_scheme(&origin, &scheme))
         return shape;
-    const char *bracket = origin.len ? memrchr(origin.at, ']', origin.len) : NULL;
-    size_t host_end = bracket ? (size_t)(bracket - origin.at) : 0;
-    const char *colon =
-        origin.len ? memchr(origin.at + host_end, ':', origin.len - host_end) : NULL;
-    struct str host = { origin.at, colon ? (size_t)(colon - origin.at) : origin.len };
+    bool has_port = host_split(origin, &host, &port);
     if (!is_host(host))
         return shape;
-    struct str port = { origin.at + host.len + 1, origin.len - host.len - 1 };
-    return colon ? wrong_port(port, scheme) : NULL;
+    return has_port ? wrong_port(port, scheme) : NULL;
 }
 
 static bool expect_texts(struct settings *settings, uint32_t node, const char *what)
@@ -124,8 +115,10 @@ static struct str read_names(struct settings *settings, uint32_t node)
         struct str text;
         if (!setting_text(settings, child, &text))
             continue;
-        if (!field_plan_is_token(text))
+        if (!field_plan_is_token(text)) {
             setting_mistake(settings, child, "this is no name of a header field");
+            continue;
+        }
         if (list.len)
             buf_text(&list, ", ");
         buf_str(&list, text);

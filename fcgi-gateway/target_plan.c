@@ -3,6 +3,7 @@
  */
 #include "target_plan.h"
 #include <ctype.h>
+#include "host.h"
 
 void target_plan_read_pass(struct settings *settings, uint32_t node, const struct config *config,
     struct reference_scope *scope, struct route *route)
@@ -23,22 +24,30 @@ void target_plan_read_pass(struct settings *settings, uint32_t node, const struc
     route->target = template_text_new(settings, node, path, scope);
 }
 
-/* Takes "https://host:port" off the front. False where it is something else. */
-static bool take_origin(struct str *text)
+/* Takes "https://host:port" off the front. NULL, or what is wrong with it. */
+static const char *take_origin(struct str *text, struct arena *arena)
 {
+    static const char shape[] = "a redirect goes to \"/path\" or \"https://host/path\", with "
+                                "references behind the host only";
     static const char *const schemes[] = { "http://", "https://" };
-    size_t len = 0;
+    size_t start = 0, end;
     for (size_t i = 0; i < 2; i++)
         if (text->len > strlen(schemes[i]) && !memcmp(text->at, schemes[i], strlen(schemes[i])))
-            len = strlen(schemes[i]);
-    size_t start = len;
-    while (len && len < text->len && text->at[len] != '/' && text->at[len] != '?') {
-        if (!isalnum((unsigned char)text->at[len]) && !strchr(".-:[]", text->at[len]))
-            return false;
-        len++;
-    }
-    *text = (struct str){ text->at + len, text->len - len };
-    return len > start;
+            start = strlen(schemes[i]);
+    if (start == 0)
+        return shape;
+    for (end = start; end < text->len && text->at[end] != '/' && text->at[end] != '?'; end++)
+        if (!isalnum((unsigned char)text->at[end]) && !strchr(".-_:[]", text->at[end]))
+            return shape;
+    struct str host, port;
+    bool has_port = host_split((struct str){ text->at + start, end - start }, &host, &port);
+    if (!host_is_good(host))
+        return shape;
+    struct buf wrong;
+    buf_init(&wrong, arena);
+    buf_printf(&wrong, "'%.*s': " HOST_WRONG_PORT, (int)end, text->at);
+    *text = (struct str){ text->at + end, text->len - end };
+    return has_port && !host_is_port(port) ? buf_as_text(&wrong) : NULL;
 }
 
 void target_plan_read_redirect(
@@ -50,11 +59,9 @@ void target_plan_read_redirect(
     struct str path = text;
     /* "//host" would be another host (RFC 3986 section 4.2). */
     bool is_path = text.len > 0 && *text.at == '/' && (text.len == 1 || text.at[1] != '/');
-    if (!is_path && !take_origin(&path)) {
-        setting_mistake(settings, node,
-            "a redirect goes to \"/path\" or \"https://host/path\", with references behind the "
-            "host "
-            "only");
+    const char *wrong = is_path ? NULL : take_origin(&path, settings->arena);
+    if (wrong) {
+        setting_mistake(settings, node, "%s", wrong);
         return;
     }
     setting_target(settings, node, path);

@@ -3,23 +3,12 @@
  * Knows what may be written about a service and a server; knows nothing of how calls are made.
  */
 #include "upstream_plan.h"
-#include <stdlib.h>
 #include "config.h"
+#include "host.h"
 
 #define SOCKET_PATH_MAX 107 /* what struct sockaddr_un has room for, and a NUL */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* "host:port"; the colons of "[::1]" stand before none. */
-static bool has_wrong_port(const char *host, size_t len)
-{
-    const char *colon = memrchr(host, ':', len);
-    if (!colon || memchr(colon, ']', len - (size_t)(colon - host)))
-        return false;
-    char *end;
-    long port = strtol(colon + 1, &end, 10);
-    return end != host + len || port < 1 || port > 65535;
-}
 
 /* "http://host:port" or "unix:path". */
 static void set_address(
@@ -37,16 +26,15 @@ static void set_address(
     }
     const char *scheme_end = strstr(server, "://");
     bool is_http = strncmp(server, "http://", 7) == 0 || strncmp(server, "https://", 8) == 0;
-    const char *host = scheme_end ? scheme_end + 3 : server;
-    size_t host_len = strcspn(host, "/");
-    bool has_path = host[host_len] && host[host_len + 1];
-    if (!is_http || host_len == 0 || strcspn(host, " ?#@{}") < host_len || has_path) {
+    struct str path = str_of(scheme_end ? scheme_end + 3 : server), host, port;
+    bool has_port = host_split(str_take(&path, '/'), &host, &port);
+    if (!is_http || !host_is_good(host) || str_has(port, '@') || path.len > 0) {
         setting_mistake(settings, node,
             "'%s' is no server (write \"http://host:port\" or \"unix:path\")", server);
         return;
     }
-    if (has_wrong_port(host, host_len))
-        setting_mistake(settings, node, "'%s': a port is a number from 1 to 65535", server);
+    if (has_port && !host_is_port(port))
+        setting_mistake(settings, node, "'%s': " HOST_WRONG_PORT, server);
     address->url = server;
 }
 
@@ -70,7 +58,7 @@ static void read_timeout(struct settings *settings, uint32_t node, void *target)
 
 static void read_title(struct settings *settings, uint32_t node, void *target)
 {
-    setting_text(settings, node, &((struct upstream *)target)->title);
+    setting_name(settings, node, &((struct upstream *)target)->title);
 }
 
 static void read_health_path(struct settings *settings, uint32_t node, void *target)
@@ -92,7 +80,7 @@ static void read_health_timeout(struct settings *settings, uint32_t node, void *
 
 static void read_health_name(struct settings *settings, uint32_t node, void *target)
 {
-    setting_text(settings, node, &((struct upstream *)target)->health_name);
+    setting_name(settings, node, &((struct upstream *)target)->health_name);
 }
 
 static void read_health(struct settings *settings, uint32_t node, void *target)
@@ -124,8 +112,7 @@ static void read_upstream(struct settings *settings, uint32_t name, uint32_t val
         .health_timeout_ms = 2000,
         .health_name = text,
     };
-    if (text.len == 0 ||
-        strcspn(arena_copy(settings->arena, text.at, text.len), " :/{}") < text.len)
+    if (!setting_is_word(text, ":/{}"))
         setting_mistake(
             settings, name, "an upstream's name is one word without ' ', ':', '/', '{', '}'");
     setting_object(settings, value, known, COUNT(known), upstream);
