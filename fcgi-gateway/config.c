@@ -181,25 +181,29 @@ static void read_all(struct settings *settings, struct config *config)
         warn_of_unused(settings, config); /* what is misspelled would look unused */
 }
 
-/* The whole file, or an empty str with errno set. */
-static struct str read_file(const char *file, struct arena *arena)
+/* The whole file, or an empty str and why. */
+static struct str read_file(const char *file, struct arena *arena, const char **why)
 {
     struct str text = { NULL, 0 };
     FILE *in = fopen(file, "re");
-    if (!in)
+    if (!in) {
+        *why = strerror(errno);
         return text;
+    }
     struct buf contents;
     buf_init(&contents, arena);
     size_t got;
     do {
         got = fread(buf_room(&contents, 65536), 1, 65536, in);
         contents.len += got;
-    } while (got > 0 && contents.len < FILE_MAX);
-    if (!ferror(in))
+    } while (got > 0 && contents.len <= FILE_MAX);
+    if (ferror(in))
+        *why = strerror(errno);
+    else if (contents.len > FILE_MAX)
+        *why = "it is longer than 16 MiB";
+    else
         text = (struct str){ buf_as_text(&contents), contents.len };
-    int error = errno;
     fclose(in);
-    errno = error;
     return text;
 }
 
@@ -215,9 +219,10 @@ static void describe(struct config *config)
 
 struct config *config_read(const char *file, struct arena *arena, FILE *out)
 {
-    struct str text = read_file(file, arena);
+    const char *why = "";
+    struct str text = read_file(file, arena, &why);
     if (!text.at) {
-        fprintf(out, "%s: cannot be read: %s\n", file, strerror(errno));
+        fprintf(out, "%s: cannot be read: %s\n", file, why);
         return NULL;
     }
     struct mistakes mistakes;

@@ -5,7 +5,6 @@
  */
 #include "cors_plan.h"
 #include <ctype.h>
-#include "field_plan.h"
 #include "host.h"
 #include "lib/buf.h"
 
@@ -211,4 +210,9 @@ bool cors_plan_is_same(const struct cors_plan *a, const struct cors_plan *b)
         if (!str_eq(a->origins[i], b->origins[i]))
             return false;
     return true;
+}
+
+bool cors_plan_has_field(const struct field_plan *field)
+{
+    return field->value && strncasecmp(field->name.at, "Access-Control-", 15) == 0;
 }

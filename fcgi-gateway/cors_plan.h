@@ -2,6 +2,7 @@
 #ifndef GATEWAY_CORS_PLAN_H
 #define GATEWAY_CORS_PLAN_H
 
+#include "field_plan.h"
 #include "setting.h"
 
 struct cors_plan {
@@ -20,5 +21,8 @@ const struct cors_plan *cors_plan_read(struct settings *settings, uint32_t node)
 
 /* Do both say the same of preflights? */
 bool cors_plan_is_same(const struct cors_plan *a, const struct cors_plan *b);
+
+/* Does it set a field that CORS is made of? */
+bool cors_plan_has_field(const struct field_plan *field);
 
 #endif

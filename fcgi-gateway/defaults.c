@@ -48,6 +48,17 @@ static void read_coalesce(struct settings *settings, uint32_t node, void *target
     cache_plan_read_coalesce(settings, node, &((struct defaults *)target)->cache);
 }
 
+/* Two fields of one name would make browsers trust neither. */
+static void check_cors_fields(
+    struct settings *settings, uint32_t node, const struct defaults *defaults)
+{
+    uint32_t headers = json_member(&settings->json, node, STR("headers"));
+    for (unsigned i = 0; defaults->cors && i < defaults->fields.count; i++)
+        if (cors_plan_has_field(&defaults->fields.list[i]))
+            setting_mistake(settings, headers, "'cors' and 'headers' of the defaults both say '%s'",
+                defaults->fields.list[i].name.at);
+}
+
 void defaults_read(struct settings *settings, uint32_t node, void *target)
 {
     static const struct setting known[] = {
@@ -58,7 +69,8 @@ void defaults_read(struct settings *settings, uint32_t node, void *target)
         { "cache", false, read_cache },
         { "coalesce", false, read_coalesce },
     };
-    setting_object(settings, node, known, COUNT(known), target);
+    if (setting_object(settings, node, known, COUNT(known), target))
+        check_cors_fields(settings, node, target);
 }
 
 void defaults_apply(const struct defaults *defaults, struct route *route, struct arena *arena)

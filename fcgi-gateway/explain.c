@@ -7,7 +7,6 @@
 #include "explain.h"
 #include <stdarg.h>
 #include "explain_part.h"
-#include "listing.h"
 #include "quantity.h"
 
 #define SHOWN_MAX 70 /* characters of a value: a line of a terminal */

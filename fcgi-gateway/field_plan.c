@@ -122,7 +122,7 @@ void field_plans_inherit(
             list[count++] = defaults->list[i];
     for (unsigned i = 0; i < plans->count; i++)
         list[count++] = plans->list[i];
-    plans->are_parameters = defaults->are_parameters;
+    plans->are_parameters |= defaults->are_parameters;
     plans->list = list;
     plans->count = count;
 }

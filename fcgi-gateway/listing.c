@@ -7,7 +7,7 @@
 #include "lib/buf.h"
 #include "quantity.h"
 
-const char *listing_kind(const struct route *route)
+static const char *kind_of(const struct route *route)
 {
     switch (route->kind) {
     case ROUTE_PASS:
@@ -74,7 +74,7 @@ static void add_route(
     buf_int(&number, line);
     columns_add(table,
         (const char *[]){ arena_copy(arena, methods.at, methods.len),
-            arena_copy(arena, path.at, path.len), listing_kind(route),
+            arena_copy(arena, path.at, path.len), kind_of(route),
             services_of(config, route, arena), timeout_of(route, arena), buf_as_text(&number) });
 }
 

@@ -8,7 +8,4 @@
  * calls, its timeout, its line of the file. */
 void listing_print(const struct config *config, struct arena *arena, FILE *out);
 
-/* "pass", "compose", "static", "health" */
-const char *listing_kind(const struct route *route);
-
 #endif

@@ -335,14 +335,26 @@ static void read_short_form(struct settings *settings, uint32_t node, struct pla
         read_pass(settings, node, plan);
 }
 
-/* Two fields of one name would make browsers trust neither. */
-static void check_cors_fields(struct settings *settings, const struct route *route)
+static bool is_inherited(const struct defaults *defaults, const struct field_plan *field)
+{
+    for (unsigned i = 0; i < defaults->fields.count; i++)
+        if (defaults->fields.list[i].value == field->value)
+            return true;
+    return false;
+}
+
+/* Two fields of one name would make browsers trust neither. What the defaults alone say is told
+ * where they stand. */
+static void check_cors_fields(
+    struct settings *settings, const struct defaults *defaults, const struct route *route)
 {
     for (unsigned i = 0; route->cors && i < route->fields.count; i++) {
         const struct field_plan *field = &route->fields.list[i];
-        if (field->value && strncasecmp(field->name.at, "Access-Control-", 15) == 0)
+        bool is_default = is_inherited(defaults, field);
+        if (cors_plan_has_field(field) && !(is_default && route->cors == defaults->cors))
             mistake_add(settings->mistakes, route->at,
-                "this route's 'cors' and 'headers' both say '%s'", field->name.at);
+                "this route's 'cors' and %s'headers' both say '%s'",
+                is_default ? "the defaults' " : "", field->name.at);
     }
 }
 
@@ -375,7 +387,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
             "'redirect' or 'reply'");
     }
     defaults_apply(&config->defaults, route, settings->arena);
-    check_cors_fields(settings, route);
+    check_cors_fields(settings, &config->defaults, route);
     cache_plan_settle(&route->cache, route->kind == ROUTE_COMPOSE);
     route->fingerprint = cache_plan_fingerprint(settings, node);
 }

@@ -78,6 +78,7 @@ static unsigned split(struct str text, struct str *words)
 static bool may_stand(const char *word, const struct reference_scope *scope)
 {
     return (scope->has_error || strcmp(word, "error") != 0) &&
+           (scope->pattern.len || strcmp(word, "body") != 0) &&
            (scope->has_each || strcmp(word, "each") != 0) &&
            (scope->has_reply || strcmp(word, "reply") != 0);
 }
@@ -98,8 +99,10 @@ static const char *unknown_name(
         known[count++] = arena_copy(arena, name.at, name.len);
     struct buf text;
     buf_init(&text, arena);
-    buf_printf(&text, "'%.*s' is no call and no path parameter of this route%s", (int)word.len,
-        word.at, mistake_suggestion(arena, word, known, count));
+    buf_printf(&text, "'%.*s' is %s%s", (int)word.len, word.at,
+        scope->pattern.len ? "no call and no path parameter of this route"
+                           : "not known in 'defaults'",
+        mistake_suggestion(arena, word, known, count));
     return buf_as_text(&text);
 }
 

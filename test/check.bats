@@ -41,6 +41,12 @@ check() {
   [[ $output == "$BATS_TEST_TMPDIR/none.json: cannot be read: No such file or directory" ]]
   run -1 "$GATEWAY" --check "$BATS_TEST_TMPDIR"
   [[ $output == "$BATS_TEST_TMPDIR: cannot be read: Is a directory" ]]
+  { printf '{"routes":{}'; head -c 16777216 /dev/zero | tr '\0' ' ' && echo '}'; } >"$FILE"
+  run -1 "$GATEWAY" --check "$FILE"
+  [[ $output == "$FILE: cannot be read: it is longer than 16 MiB" ]]
+  truncate -s 16777216 "$FILE"
+  run -1 "$GATEWAY" --check "$FILE"
+  [[ $output == "$FILE:1:16777217: the text ends"* ]]
 }
 
 @test "an unknown option is status 2 and shows what there is" {
