@@ -102,6 +102,59 @@ static void settle_each(struct composition *self, unsigned index)
 
 /* --- the graph --- */
 
+/* The first call in the order of the file that failed, or -1. */
+static int first_failed(const struct composition *self)
+{
+    return self->failed ? __builtin_ctz(self->failed) : -1;
+}
+
+/* Once a call has failed: the calls that can still change the reply. */
+static uint32_t needed_for_failure(const struct composition *self)
+{
+    int first = first_failed(self);
+    if (first < 0)
+        return 0;
+    const struct call *failed = self->steps[first].failed;
+    uint32_t needed = bit(first) - 1;
+    if (failed->outcome != CALL_OK && failed->outcome != CALL_UNMADE)
+        needed |= self->route->failure_needs;
+    return needed;
+}
+
+/* The same with all that they wait for. */
+static uint32_t with_needs(const struct route *route, uint32_t calls)
+{
+    for (uint32_t before = 0; before != calls;) {
+        before = calls;
+        for (unsigned i = 0; i < route->call_count; i++)
+            if (calls & bit(i))
+                calls |= route->calls[i].after;
+    }
+    return calls;
+}
+
+/* When a call has failed nothing behind it is changed any more at a service, not even to show what
+ * came of it. */
+static bool changes_in_vain(const struct composition *self, unsigned index)
+{
+    int first = first_failed(self);
+    return first >= 0 && (int)index > first && strcmp(self->route->calls[index].method, "GET") != 0;
+}
+
+/* Will it never be made? What only reads may come to be needed, if an earlier call fails too. */
+static bool is_hopeless(const struct composition *self, unsigned index)
+{
+    return self->route->calls[index].after & (self->failed | self->skipped) ||
+           changes_in_vain(self, index);
+}
+
+/* Is there still a reason to make this call? */
+static bool may_start(const struct composition *self, unsigned index)
+{
+    return !self->failed || (with_needs(self->route, needed_for_failure(self)) & bit(index) &&
+                                !changes_in_vain(self, index));
+}
+
 /* Is the call not made at all? Where `when` is about the elements, that is theirs to say. */
 static bool is_unwanted(const struct composition *self, const struct call_plan *plan)
 {
@@ -126,19 +179,35 @@ static void start(struct composition *self, unsigned index)
     }
 }
 
-/* Starts every call whose needs are met, and skips those that wait for one that failed. */
+/* Calls that have begun with their elements go on with them. */
+static void go_on(struct composition *self)
+{
+    for (unsigned i = 0; i < self->route->call_count; i++) {
+        struct each *each = self->steps[i].each;
+        if (!each || each_state(each) != EACH_RUNNING)
+            continue;
+        if (may_start(self, i))
+            each_go_on(each);
+        else if (changes_in_vain(self, i))
+            self->skipped |= bit(i); /* its other elements are never asked for */
+        settle_each(self, i);
+    }
+}
+
+/* Starts every call whose needs are met, and skips those that will never be made. */
 static void start_ready(struct composition *self)
 {
+    go_on(self);
     for (bool again = true; again;) {
         again = false;
         for (unsigned i = 0; i < self->route->call_count; i++) {
             uint32_t after = self->route->calls[i].after;
             if ((self->started | self->skipped) & bit(i))
                 continue;
-            if (after & (self->failed | self->skipped)) {
+            if (is_hopeless(self, i)) {
                 self->skipped |= bit(i);
                 again = true;
-            } else if ((after & self->done) == after) {
+            } else if ((after & self->done) == after && may_start(self, i)) {
                 start(self, i);
                 again |= ((self->failed | self->done) & bit(i)) != 0; /* it ended at once */
             }
@@ -159,24 +228,12 @@ static void settle(struct composition *self, struct ask *ask)
     }
 }
 
-/* The first call in the order of the file that failed, or -1. */
-static int first_failed(const struct composition *self)
-{
-    return self->failed ? __builtin_ctz(self->failed) : -1;
-}
-
 /* Can the failure's reply be told already? Only when no call before it can still fail, and what
  * the failure body shows of other calls is there or will never be. */
 static bool is_decided(const struct composition *self)
 {
-    int first = first_failed(self);
-    if (first < 0)
-        return false;
-    uint32_t needed = bit(first) - 1;
-    const struct call *failed = self->steps[first].failed;
-    if (failed->outcome != CALL_OK && failed->outcome != CALL_UNMADE)
-        needed |= self->route->failure_needs;
-    return (needed & (self->done | self->failed | self->skipped)) == needed;
+    uint32_t needed = needed_for_failure(self);
+    return self->failed && (needed & (self->done | self->failed | self->skipped)) == needed;
 }
 
 static void log_given_up(struct composition *self)

@@ -39,6 +39,7 @@ struct each {
     uint32_t count;        /* of asks */
     uint32_t slots[SLOTS]; /* by their hash: places in `asks`, from 1 */
     uint32_t started, running, ended;
+    bool has_failed;       /* one of those that were started, so that the first of them is told */
     size_t sent, received; /* bytes */
     size_t settled_bytes;  /* received by asks[0..settled) */
     uint32_t settled;      /* all before it have ended */
@@ -205,6 +206,12 @@ static void find_array(struct each *each)
 
 /* --- making them --- */
 
+/* Is it a failure of all? */
+static bool is_failure(const struct each *each, const struct ask *ask)
+{
+    return !ask->is_good && (!each->plan->otherwise || ask->call.outcome == CALL_GONE);
+}
+
 /* What can be said now, in the order of the calls. */
 static void settle(struct each *each)
 {
@@ -214,7 +221,7 @@ static void settle(struct each *each)
         each->settled_bytes += ask->call.body.len;
         if (each->settled_bytes > RECEIVED_MAX)
             fail_broken(each, "The replies are too long");
-        else if (!ask->is_good && (!each->plan->otherwise || ask->call.outcome == CALL_GONE))
+        else if (is_failure(each, ask))
             fail(each, &ask->call);
     }
     if (each->state == EACH_RUNNING && each->settled == each->count)
@@ -223,18 +230,18 @@ static void settle(struct each *each)
         each->whole.call.took_us = log_clock_us() - each->started_us;
 }
 
-/* Starts as many as may be under way. None any more when one has failed or the replies are too
- * long: those that were started then decide. */
-static void start_more(struct each *each)
+void each_go_on(struct each *each)
 {
-    while (each->state == EACH_RUNNING && each->started < each->count &&
+    while (each->state == EACH_RUNNING && !each->has_failed && each->started < each->count &&
            each->running < (uint32_t)each->plan->at_once && each->received <= RECEIVED_MAX) {
         struct ask *ask = each->asks[each->started++];
         ask_start(ask, each->terms);
-        if (ask->is_ended)
-            settle(each);
-        else
+        if (!ask->is_ended) {
             each->running++;
+            continue;
+        }
+        each->has_failed |= is_failure(each, ask);
+        settle(each);
     }
 }
 
@@ -252,7 +259,7 @@ struct each *each_new(const struct call_plan *plan, unsigned step, const struct 
     if (each->state == EACH_RUNNING)
         add_elements(each);
     settle(each);
-    start_more(each);
+    each_go_on(each);
     return each;
 }
 
@@ -261,8 +268,8 @@ void each_ended(struct each *each, struct ask *ask)
     ask_judge(ask, each->terms);
     each->running--;
     each->received += ask->call.body.len;
+    each->has_failed |= is_failure(each, ask);
     settle(each);
-    start_more(each);
 }
 
 enum each_state each_state(const struct each *each)

@@ -18,8 +18,12 @@ enum each_state {
 struct each *each_new(const struct call_plan *plan, unsigned step, const struct ask_terms *terms,
     const struct reference_values *values);
 
-/* One of its calls has ended: judges it, and starts the next. */
+/* One of its calls has ended: judges it. */
 void each_ended(struct each *each, struct ask *ask);
+
+/* Starts as many more calls as may be under way. None behind one that failed: those that were
+ * started then decide. */
+void each_go_on(struct each *each);
 
 enum each_state each_state(const struct each *each);
 
