@@ -145,15 +145,11 @@ void ask_judge(struct ask *ask, const struct ask_terms *terms)
     ask->reply.call = ask->is_good ? call : NULL;
 }
 
-void ask_lack(struct ask *ask, struct str what, bool is_clients)
+void ask_lack(struct ask *ask, const char *message)
 {
-    struct buf cause;
-    buf_init(&cause, ask->call.arena);
-    buf_str(&cause, what);
-    buf_text(&cause, " is missing");
     ask->is_ended = true;
-    if (is_clients)
-        fail(ask, CALL_UNMADE, buf_as_text(&cause));
+    if (message)
+        fail(ask, CALL_UNMADE, message);
     else
         fail(ask, CALL_BROKEN, "A reply lacks what this call needs");
 }

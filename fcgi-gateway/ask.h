@@ -36,9 +36,9 @@ void ask_start(struct ask *ask, const struct ask_terms *terms);
  * its own reply is the client's. */
 void ask_judge(struct ask *ask, const struct ask_terms *terms);
 
-/* The call cannot be made for want of a value. To blame is the client (CALL_UNMADE, `what` is in
- * the message) or a service (CALL_BROKEN). */
-void ask_lack(struct ask *ask, struct str what, bool is_clients);
+/* The call cannot be made for want of a value. To blame is the client (CALL_UNMADE), who is told
+ * `message`, or a service (CALL_BROKEN) where that is NULL. */
+void ask_lack(struct ask *ask, const char *message);
 
 /* Did a service fail (and not only say no, or lack a value)? What `else` gives then is makeshift.
  */

@@ -11,6 +11,7 @@
 #include "failure.h"
 #include "field_change.h"
 #include "forward.h"
+#include "lack.h"
 #include "lib/body.h"
 #include "lib/log.h"
 
@@ -81,7 +82,9 @@ static void start_ask(struct composition *self, unsigned index)
         ask_prepare(ask, &self->route->calls[index], &self->terms, &self->values);
     ask->step = index;
     if (missing)
-        ask_lack(ask, missing->text, reference_is_clients(missing));
+        ask_lack(ask, reference_is_clients(missing)
+                          ? reference_lack(missing, &self->values, (struct str){ NULL, 0 })
+                          : NULL);
     else
         ask_start(ask, &self->terms);
     if (ask->is_ended)
@@ -390,6 +393,9 @@ int compose(struct request *request, struct reply *reply, const struct config *c
         self.values.body = &body;
     }
     set_terms(&self);
+    const char *lack = lack_find(route, &self.terms, &self.values);
+    if (lack)
+        return reply_error(reply, 400, "Bad request", lack);
     run_calls(&self);
     int first = first_failed(&self);
     if (first < 0)

@@ -83,16 +83,15 @@ static void fail_for_array(struct each *each, const char *what)
 /* {each.id} of element 3 of {body.items} is told as "body.items.3.id". */
 static void fail_for_lack(struct each *each, uint32_t element, const struct reference *missing)
 {
-    struct buf what;
-    buf_init(&what, each->whole.call.arena);
-    if (missing->root == REFERENCE_EACH) {
-        buf_str(&what, each->plan->each->text);
-        buf_printf(&what, ".%u", element);
-        buf_add(&what, missing->text.at + strlen("each"), missing->text.len - strlen("each"));
-        ask_lack(&each->whole, buf_as_str(&what), reference_is_clients(each->plan->each));
-    } else {
-        ask_lack(&each->whole, missing->text, reference_is_clients(missing));
-    }
+    const struct reference *array = each->plan->each;
+    const struct reference *blamed = missing->root == REFERENCE_EACH ? array : missing;
+    struct buf place;
+    buf_init(&place, each->whole.call.arena);
+    buf_str(&place, array->text);
+    buf_printf(&place, ".%u", element);
+    struct str of_array = missing->root == REFERENCE_EACH ? buf_as_str(&place) : (struct str){ 0 };
+    ask_lack(&each->whole,
+        reference_is_clients(blamed) ? reference_lack(missing, &each->values, of_array) : NULL);
     fail(each, &each->whole.call);
 }
 
@@ -245,22 +244,48 @@ void each_go_on(struct each *each)
     }
 }
 
-struct each *each_new(const struct call_plan *plan, unsigned step, const struct ask_terms *terms,
+static struct each *new_each(const struct call_plan *plan, const struct ask_terms *terms,
     const struct reference_values *values)
 {
     struct each *each = arena_zero(terms->request->arena, sizeof *each);
     each->plan = plan;
-    each->step = step;
     each->terms = terms;
     each->values = *values;
     each->started_us = log_clock_us();
     each->whole.call = (struct call){ .upstream = plan->upstream, .arena = terms->request->arena };
     find_array(each);
+    return each;
+}
+
+struct each *each_new(const struct call_plan *plan, unsigned step, const struct ask_terms *terms,
+    const struct reference_values *values)
+{
+    struct each *each = new_each(plan, terms, values);
+    each->step = step;
     if (each->state == EACH_RUNNING)
         add_elements(each);
     settle(each);
     each_go_on(each);
     return each;
+}
+
+const struct call *each_lack(const struct call_plan *plan, const struct ask_terms *terms,
+    const struct reference_values *values)
+{
+    struct each *each = new_each(plan, terms, values);
+    const struct json_node *nodes = each->json ? each->json->nodes : NULL;
+    uint32_t element = 0;
+    each->values.each = each->json;
+    for (uint32_t node = each->array + 1;
+         each->state == EACH_RUNNING && node < nodes[each->array].next; node = nodes[node].next) {
+        each->values.element = node;
+        const struct reference *missing =
+            is_wanted(each) ? template_text_lack(plan->target, &each->values) : NULL;
+        if (missing)
+            fail_for_lack(each, element, missing);
+        element++;
+    }
+    return each->failed;
 }
 
 void each_ended(struct each *each, struct ask *ask)

@@ -18,6 +18,11 @@ enum each_state {
 struct each *each_new(const struct call_plan *plan, unsigned step, const struct ask_terms *terms,
     const struct reference_values *values);
 
+/* Goes over an array of the request's body before any call is made: NULL, or the call (never made)
+ * that is told because the array is none or an element of it lacks what its call's path needs. */
+const struct call *each_lack(const struct call_plan *plan, const struct ask_terms *terms,
+    const struct reference_values *values);
+
 /* One of its calls has ended: judges it. */
 void each_ended(struct each *each, struct ask *ask);
 

@@ -83,7 +83,8 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
     buf_init(&target, request->arena);
     const struct reference *missing = write_target(&passage, &target);
     if (missing)
-        return reply_error(reply, 400, "Bad request", reference_lack(missing, request->arena));
+        return reply_error(reply, 400, "Bad request",
+            reference_lack(missing, &passage.values, (struct str){ NULL, 0 }));
     struct call call = {
         .upstream = route->upstream,
         .method = request->method,

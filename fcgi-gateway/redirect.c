@@ -42,7 +42,8 @@ int redirect(struct request *request, struct reply *reply, const struct route *r
     buf_init(&target, request->arena);
     const struct reference *missing = template_text_write_target(route->target, &values, &target);
     if (missing)
-        return reply_error(reply, 400, "Bad request", reference_lack(missing, request->arena));
+        return reply_error(
+            reply, 400, "Bad request", reference_lack(missing, &values, (struct str){ NULL, 0 }));
     if (route->keeps_query && request->has_query) {
         buf_char(&target, '?');
         buf_str(&target, request->query);

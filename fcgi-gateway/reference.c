@@ -196,12 +196,24 @@ bool reference_is_clients(const struct reference *reference)
     return reference->root == REFERENCE_PARAMETER || reference_is_optional(reference);
 }
 
-const char *reference_lack(const struct reference *reference, struct arena *arena)
+/* Has the client sent something there, if not what is asked for? null says that it has not. */
+static bool is_something(const struct reference *reference, const struct reference_values *values)
+{
+    struct value value = find_any(reference, values);
+    if (value.kind == VALUE_NODE)
+        return value.json->nodes[value.node].type != JSON_NULL;
+    return value.kind != VALUE_MISSING;
+}
+
+const char *reference_lack(
+    const struct reference *reference, const struct reference_values *values, struct str array)
 {
     struct buf text;
-    buf_init(&text, arena);
-    buf_str(&text, reference->text);
-    buf_text(&text, " is missing");
+    size_t known = array.at ? strlen("each") : 0;
+    buf_init(&text, values->request->arena);
+    buf_str(&text, array);
+    buf_add(&text, reference->text.at + known, reference->text.len - known);
+    buf_text(&text, is_something(reference, values) ? " cannot be used here" : " is missing");
     return buf_as_text(&text);
 }
 

@@ -128,8 +128,11 @@ bool reference_is_clients(const struct reference *reference);
  * left out on purpose? */
 bool reference_is_optional(const struct reference *reference);
 
-/* "query.page is missing": for a client whose request lacks it. In `arena`. */
-const char *reference_lack(const struct reference *reference, struct arena *arena);
+/* "query.page is missing": for a client whose request lacks it; or it "cannot be used here", where
+ * something else is there, such as an object in a path. Of an element `array` is what stands for
+ * {each...}, "body.items.3"; else at NULL. In the request's arena. */
+const char *reference_lack(
+    const struct reference *reference, const struct reference_values *values, struct str array);
 
 /* Is the value there, and neither null nor false? */
 bool reference_is_true(const struct reference *reference, const struct reference_values *values);

@@ -37,6 +37,11 @@ struct template_text *template_text_new(
 const struct reference *template_text_write_target(
     const struct template_text *text, const struct reference_values *values, struct buf *out);
 
+/* The first reference to the request, or to an element of its body, that would be returned there,
+ * or NULL: what can be known before any call is made. */
+const struct reference *template_text_lack(
+    const struct template_text *text, const struct reference_values *values);
+
 /* The reference, where the text is that and nothing else; else NULL. */
 const struct reference *template_text_only_reference(const struct template_text *text);
 

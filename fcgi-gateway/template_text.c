@@ -117,15 +117,23 @@ static void write_rest(struct target_writer *writer, struct str rest, struct str
         out->len--;
 }
 
+/* Can a call's path or query be written with this value? */
+static bool is_fit(const struct reference *reference, const struct reference_values *values,
+    bool is_query, struct str *value, bool *is_there)
+{
+    *is_there = reference_text(reference, values, value);
+    if (!is_query)
+        return *is_there && (reference->is_rest || fits_segment(*value));
+    return *is_there || may_be_left_out(reference, values);
+}
+
 /* False where the value is missing and must not be. */
 static bool write_value(struct target_writer *writer, const struct reference *reference,
     const struct reference_values *values)
 {
     struct str value;
-    bool is_there = reference_text(reference, values, &value);
-    if (!writer->is_query && (!is_there || !fits_segment(value)))
-        return false;
-    if (!is_there && !may_be_left_out(reference, values))
+    bool is_there;
+    if (!is_fit(reference, values, writer->is_query, &value, &is_there))
         return false;
     if (!is_there) {
         writer->is_left_out = true;
@@ -161,6 +169,25 @@ const struct reference *template_text_write_target(
     }
     if (writer.is_left_out)
         out->len--; /* the separator in front of it */
+    return NULL;
+}
+
+const struct reference *template_text_lack(
+    const struct template_text *text, const struct reference_values *values)
+{
+    bool is_query = false;
+    for (unsigned i = 0; i < text->count; i++) {
+        const struct part *part = &text->parts[i];
+        const struct reference *reference = &part->reference;
+        struct str value;
+        bool is_there;
+        is_query |= !part->is_reference && str_has(part->literal, '?');
+        if (!part->is_reference || (!reference_is_clients(reference) &&
+                                       (reference->root != REFERENCE_EACH || !values->each)))
+            continue;
+        if (!is_fit(reference, values, is_query, &value, &is_there))
+            return reference;
+    }
     return NULL;
 }
 

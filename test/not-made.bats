@@ -59,6 +59,30 @@ setup_file() {
       },
       "reply": "{all}"
     },
+    "POST /reserve": {
+      "calls": {
+        "stock":    "odd POST /json?value=1",
+        "customer": { "call": "odd GET /echo/{body.user}", "when": "{body.user}", "else": null },
+        "mail":     { "call": "odd POST /echo/{body.mail}", "when": "{query.mail}" },
+        "later":    { "call": "odd POST /echo/{body.later}", "when": "{stock.later}" },
+        "payment":  "odd POST /echo/{body.card}/{stock}?note={body.note}"
+      },
+      "reply": "{payment.target}"
+    },
+    "POST /ship/{to}": {
+      "calls": {
+        "order": "odd POST /json?value=1",
+        "all":   { "each": "{body.items}", "call": "odd POST /echo/{to}/{each.id}/{order}", "when": "{each.wanted}", "result": "{reply.target}" }
+      },
+      "reply": "{all}"
+    },
+    "POST /ship-to": {
+      "calls": {
+        "order": "odd POST /json?value=[{{}]",
+        "all":   { "each": "{order}", "call": "odd POST /echo/{query.to}/{each.id}" }
+      },
+      "reply": "{all}"
+    },
     "POST /lists": {
       "calls": {
         "slow": "odd GET /json?value=1&ms=400",
@@ -116,4 +140,49 @@ post() { request POST "$1" -H 'Content-Type: application/json' --data-binary "$2
 @test "when another call has failed no more elements are started" {
   made 3 post /lists '[1,2,3,4]'
   expect 409 1
+}
+
+## What the request lacks
+
+@test "what the request lacks is known before the first call is made" {
+  made 0 post /reserve '{}'
+  expect 400 '{"error":"Bad request","message":"body.card is missing"}'
+  made 0 post /reserve '{"card":null}'
+  expect 400 '{"error":"Bad request","message":"body.card is missing"}'
+  made 0 post '/reserve?mail=1' '{"card":1}'
+  expect 400 '{"error":"Bad request","message":"body.mail is missing"}'
+  made 2 post /reserve '{"card":1}'
+  expect 200 '"/echo/1/1"'
+  made 4 post '/reserve?mail=1' '{"card":1,"user":2,"mail":"x","note":"n"}'
+  expect 200 '"/echo/1/1?note=n"'
+}
+
+@test "what is there but fits no path is not said to be missing" {
+  local card
+  for card in '{}' '[1]' '""' '"."' '".."'; do
+    made 0 post /reserve "{\"card\":$card}"
+    expect 400 '{"error":"Bad request","message":"body.card cannot be used here"}'
+  done
+  made 0 post /reserve '{"card":1,"note":[]}'
+  expect 400 '{"error":"Bad request","message":"body.note cannot be used here"}'
+}
+
+@test "the elements of the request's array are looked at before the first call, too" {
+  made 0 post /ship/a '{}'
+  expect 400 '{"error":"Bad request","message":"body.items is missing"}'
+  made 0 post /ship/a '{"items":{}}'
+  expect 400 '{"error":"Bad request","message":"body.items is no array"}'
+  made 0 post /ship/a '{"items":[{"id":1,"wanted":true},{"wanted":true}]}'
+  expect 400 '{"error":"Bad request","message":"body.items.1.id is missing"}'
+  made 0 post /ship/a '{"items":[{"id":"..","wanted":true}]}'
+  expect 400 '{"error":"Bad request","message":"body.items.0.id cannot be used here"}'
+  made 2 post /ship/a '{"items":[{"id":1,"wanted":true},{}]}'
+  expect 200 '["/echo/a/1/1",null]'
+}
+
+@test "where a service gives the array, what its elements lack is the service's mistake" {
+  made 1 post '/ship-to?to=a' '{}'
+  expect 502
+  made 1 post /ship-to '{}'
+  expect 400 '{"error":"Bad request","message":"query.to is missing"}'
 }
