@@ -20,7 +20,7 @@
 
 /* A thread with one call under way has the web server's connection, a connection to the service,
  * two that wake its wait, and one that tells of the client's end. */
-#define DESCRIPTORS_EACH 5
+#define DESCRIPTORS_EACH 6
 #define DESCRIPTORS_MORE 64 /* what is open anyway */
 
 static const char usage[] = "usage: fcgi-gateway [FILE]          serve, started by a web server\n"
