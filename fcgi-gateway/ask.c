@@ -23,31 +23,58 @@ static ssize_t read_body(struct call *call, void *bytes, size_t size)
     return (ssize_t)len;
 }
 
+/* These methods have a body even when it is empty: Content-Length: 0 is sent (RFC 9110 section
+ * 8.6). */
+static bool has_body(const struct call_plan *plan)
+{
+    return plan->body || strcmp(plan->method, "POST") == 0 || strcmp(plan->method, "PUT") == 0 ||
+           strcmp(plan->method, "PATCH") == 0;
+}
+
 static void set_body(
     struct ask *ask, const struct template *template, const struct reference_values *values)
 {
     struct buf body;
     buf_init(&body, ask->call.arena);
-    if (!template_write(template, values, &body))
+    if (template && !template_write(template, values, &body))
         buf_text(&body, "{}"); /* as in a reply: nothing of it is there */
     ask->body = ask->left = buf_as_str(&body);
     ask->call.read = read_body;
     ask->call.body_length = (int64_t)body.len;
 }
 
-/* The fields that the file says, in front of those that every call has. */
-static void set_fields(
-    struct ask *ask, const struct call_plan *plan, const struct reference_values *values)
+static const struct call_field *prepend(
+    struct arena *arena, struct str name, struct str value, const struct call_field *rest)
 {
+    struct call_field *field = arena_alloc(arena, sizeof *field);
+    *field = (struct call_field){ name, value, (struct call_field *)rest };
+    return field;
+}
+
+/* Those of the fields that every call has and that the file does not name. */
+static const struct call_field *without_named(
+    const struct call_field *fields, const struct field_plans *named, struct arena *arena)
+{
+    const struct call_field *rest = fields ? without_named(fields->next, named, arena) : NULL;
+    if (!fields || field_plans_name(named, fields->name))
+        return rest;
+    return rest == fields->next ? fields : prepend(arena, fields->name, fields->value, rest);
+}
+
+/* The fields that the file says, in front of those that every call has: what the file names, only
+ * the file says. */
+static void set_fields(struct ask *ask, const struct call_plan *plan, const struct ask_terms *terms,
+    const struct reference_values *values)
+{
+    const struct field_plans *named = &plan->fields;
     struct arena *arena = ask->call.arena;
-    struct call_field *first = forward_own(values->request, plan->body != NULL);
-    for (unsigned i = plan->fields.count; i-- > 0;) {
-        struct str value = field_plan_value(&plan->fields.list[i], values, arena);
-        if (!value.at)
-            continue;
-        struct call_field *field = arena_alloc(arena, sizeof *field);
-        *field = (struct call_field){ plan->fields.list[i].name, value, first };
-        first = field;
+    const struct call_field *first = without_named(terms->fields, named, arena);
+    if (plan->body && !field_plans_name(named, STR("Content-Type")))
+        first = prepend(arena, STR("Content-Type"), STR("application/json"), first);
+    for (unsigned i = named->count; i-- > 0;) {
+        struct str value = field_plan_value(&named->list[i], values, arena);
+        if (value.at)
+            first = prepend(arena, named->list[i].name, value, first);
     }
     ask->call.fields = first;
 }
@@ -71,9 +98,9 @@ const struct reference *ask_prepare(struct ask *ask, const struct call_plan *pla
     if (missing)
         return missing;
     ask->call.target = buf_as_text(&target);
-    if (plan->body)
+    if (has_body(plan))
         set_body(ask, plan->body, values);
-    set_fields(ask, plan, values);
+    set_fields(ask, plan, terms, values);
     return NULL;
 }
 

@@ -7,9 +7,10 @@
 /* What all calls of one request have in common. */
 struct ask_terms {
     struct request *request;
-    int route_ms;          /* the route's timeout, for messages */
-    long long deadline_us; /* of log_clock_us: when that has passed */
-    bool keeps_5xx;        /* a service's own 5xx with a JSON body is the client's reply */
+    const struct call_field *fields; /* of forward_composed */
+    int route_ms;                    /* the route's timeout, for messages */
+    long long deadline_us;           /* of log_clock_us: when that has passed */
+    bool keeps_5xx; /* a service's own 5xx with a JSON body is the client's reply */
 };
 
 struct ask {

@@ -371,6 +371,7 @@ static void set_terms(struct composition *self)
     int route_ms = self->route->timeout_ms ? self->route->timeout_ms : ROUTE_TIMEOUT_MS;
     self->terms = (struct ask_terms){
         .request = self->request,
+        .fields = forward_composed(self->request),
         .route_ms = route_ms,
         .deadline_us = self->request->arrived_us + route_ms * 1000LL,
         .keeps_5xx = !self->route->failure,

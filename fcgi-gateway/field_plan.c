@@ -36,7 +36,7 @@ static bool is_same(const struct field_plans *plans, struct str a, struct str b)
     return plans->are_parameters ? str_eq(a, b) : a.len == b.len && !strncasecmp(a.at, b.at, a.len);
 }
 
-static bool has(const struct field_plans *plans, struct str name)
+bool field_plans_name(const struct field_plans *plans, struct str name)
 {
     for (unsigned i = 0; i < plans->count; i++)
         if (is_same(plans, plans->list[i].name, name))
@@ -54,7 +54,7 @@ static void check_name(
     else if (!plans->are_parameters && is_ours(name))
         setting_mistake(
             settings, node, "'%.*s' is written by the gateway itself", (int)name.len, name.at);
-    else if (has(plans, name))
+    else if (field_plans_name(plans, name))
         setting_mistake(settings, node, "'%.*s' stands here twice: letter case does not matter",
             (int)name.len, name.at);
 }
@@ -118,7 +118,7 @@ void field_plans_inherit(
     unsigned most = plans->count + defaults->count, count = 0;
     struct field_plan *list = arena_alloc(arena, most * sizeof *list);
     for (unsigned i = 0; i < defaults->count; i++)
-        if (!has(plans, defaults->list[i].name))
+        if (!field_plans_name(plans, defaults->list[i].name))
             list[count++] = defaults->list[i];
     for (unsigned i = 0; i < plans->count; i++)
         list[count++] = plans->list[i];

@@ -32,6 +32,9 @@ void field_plans_read_parameters(struct settings *settings, uint32_t node,
 void field_plans_inherit(
     struct field_plans *plans, const struct field_plans *defaults, struct arena *arena);
 
+/* Do the plans say something of this name? Letter case does not matter in header fields. */
+bool field_plans_name(const struct field_plans *plans, struct str name);
+
 /* The value for this request, or an empty str (at NULL): the field is left out where it is to be
  * taken away, where a reference is missing, and where the value would not fit into one line. In
  * `arena`. */

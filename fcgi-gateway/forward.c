@@ -185,12 +185,32 @@ const struct call_field *forward_request(const struct request *request, struct s
     return list.first;
 }
 
-struct call_field *forward_own(const struct request *request, bool has_json_body)
+const struct call_field *forward_own(const struct request *request)
 {
     struct field_list list = { .arena = request->arena };
     list.end = &list.first;
-    if (has_json_body)
-        add(&list, STR("Content-Type"), STR("application/json"));
+    add(&list, STR("X-Request-ID"), str_of(request->id));
+    return list.first;
+}
+
+/* Adds the client's field as it is. False where there is none, or only for the connection. */
+static bool add_same(struct field_list *list, const struct request *request, const char *name)
+{
+    const char *value = request_header(request, name);
+    if (!value || !*value || !is_one_line(value) ||
+        is_named(str_of(name), str_of(request_header(request, "Connection"))))
+        return false;
+    add(list, str_of(name), str_of(value));
+    return true;
+}
+
+const struct call_field *forward_composed(const struct request *request)
+{
+    struct field_list list = { .arena = request->arena };
+    list.end = &list.first;
+    add_forwarded(&list, request);
+    if (add_same(&list, request, "traceparent")) /* without it the state is of no trace */
+        add_same(&list, request, "tracestate");
     add(&list, STR("X-Request-ID"), str_of(request->id));
     return list.first;
 }

@@ -10,8 +10,12 @@
  * X-Request-ID and Via; `gateway` is the name that Via gives. In the request's arena. */
 const struct call_field *forward_request(const struct request *request, struct str gateway);
 
-/* Only what a call of our own carries: X-Request-ID, and the type of a body that we wrote. */
-struct call_field *forward_own(const struct request *request, bool has_json_body);
+/* What a call of our own carries that is made for the gateway's sake: X-Request-ID. */
+const struct call_field *forward_own(const struct request *request);
+
+/* What every call of a composed route carries: X-Forwarded-For, -Proto, -Host and X-Request-ID, and
+ * the client's trace (W3C Trace Context). In the request's arena. */
+const struct call_field *forward_composed(const struct request *request);
 
 /* Fields of a reply that do not cross in every case. */
 enum forward_fields {

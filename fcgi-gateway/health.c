@@ -50,7 +50,7 @@ static struct call *ask_all(struct request *request, const struct config *config
             .upstream = upstream,
             .method = "GET",
             .target = upstream->health_path,
-            .fields = forward_own(request, false),
+            .fields = forward_own(request),
             .timeout_ms = upstream->health_timeout_ms,
             .arena = request->arena,
         };

@@ -1,0 +1,87 @@
+#!/usr/bin/env bats
+# sent: what the calls of composed routes carry, and what of their replies is believed. The service
+# tells what it got.
+load helpers
+
+setup_file() {
+  choose_place
+  spawn odd "$BUILD/test/fixtures/misbehave" "unix:$BATS_FILE_TMPDIR/odd.sock"
+  wait_until test -S "$BATS_FILE_TMPDIR/odd.sock"
+  export ODD=unix:$BATS_FILE_TMPDIR/odd.sock GATEWAY_CONFIG=$BATS_FILE_TMPDIR/gateway.json
+  cat >"$GATEWAY_CONFIG" <<'JSON'
+{
+  "upstreams": { "odd": { "servers": ["${ODD}"], "timeout": "20s", "title": "Odd service" } },
+  "routes": {
+    "GET /health": { "reply": { "status": "healthy" } },
+    "GET,POST,PUT,PATCH,DELETE /plain": {
+      "calls": {
+        "GET":    "odd GET /echo",
+        "POST":   "odd POST /echo",
+        "PUT":    "odd PUT /echo",
+        "PATCH":  "odd PATCH /echo",
+        "DELETE": "odd DELETE /echo"
+      },
+      "jq": "map_values(.headers)"
+    },
+    "GET /named": {
+      "calls": {
+        "a": {
+          "call": "odd POST /echo",
+          "headers": {
+            "content-type": "application/merge-patch+json", "x-forwarded-FOR": "{query.for}",
+            "X-Forwarded-Host": "shop.example", "Traceparent": "mine"
+          },
+          "body": { "a": 1 }
+        }
+      },
+      "reply": "{a.headers}"
+    },
+    "GET /body": { "calls": { "a": { "call": "odd POST /echo", "body": { "a": "{query.a}" } } }, "reply": "{a}" }
+  }
+}
+JSON
+  start_app gateway
+}
+teardown_file() { stop_app_as_it_is; }
+teardown() { show_logs_of_failure; }
+
+# sent FIELD [OF]: its values, joined, in the body's list of fields.
+sent() { jq -r --arg name "$1" "${2:-.} | map(select(.[0] | ascii_downcase == (\$name | ascii_downcase)) | .[1]) | join(\"|\")" "$BATS_TEST_TMPDIR/body"; }
+
+@test "a call without a body says that it has none, where its method usually has one" {
+  get /plain
+  expect 200
+  [[ $(sent Content-Length .POST) == 0 && $(sent Content-Length .PUT) == 0 && $(sent Content-Length .PATCH) == 0 ]]
+  [[ $(sent Content-Length .GET) == '' && $(sent Content-Length .DELETE) == '' ]]
+  [[ $(sent Content-Type .POST) == '' && $(sent Transfer-Encoding .POST) == '' ]]
+}
+
+@test "every call of a composed route says whose request it is for" {
+  get /plain -H 'X-Forwarded-For: 192.0.2.1' -H 'X-Forwarded-Proto: gopher' -H 'X-Forwarded-Host: evil' \
+    -H 'Host: api.example' -H 'traceparent: 00-1-2-01' -H 'tracestate: a=1' -H 'X-Request-ID: r-1' -H 'Cookie: a=1'
+  expect 200
+  local method
+  for method in .GET .POST .DELETE; do
+    [[ $(sent X-Forwarded-For "$method") == '192.0.2.1, 127.0.0.1' ]]
+    [[ $(sent X-Forwarded-Proto "$method") == http && $(sent X-Forwarded-Host "$method") == api.example ]]
+    [[ $(sent traceparent "$method") == 00-1-2-01 && $(sent tracestate "$method") == a=1 ]]
+    [[ $(sent X-Request-ID "$method") == "$(header x-request-id)" && $(sent Cookie "$method") == '' ]]
+  done
+  get /plain -H 'tracestate: a=1'
+  [[ $(sent traceparent .GET) == '' && $(sent tracestate .GET) == '' ]]
+}
+
+@test "a field that the file names only the file says, whatever its letter case" {
+  get '/named?for=192.0.2.9' -H 'traceparent: 00-1-2-01' -H 'X-Forwarded-For: 192.0.2.1'
+  expect 200
+  [[ $(sent Content-Type) == application/merge-patch+json && $(sent X-Forwarded-For) == 192.0.2.9 ]]
+  [[ $(sent X-Forwarded-Host) == shop.example && $(sent traceparent) == mine && $(sent X-Forwarded-Proto) == http ]]
+  get /named
+  [[ $(sent X-Forwarded-For) == '' ]]
+}
+
+@test "a body of which nothing is there is an empty object" {
+  get /body
+  expect 200
+  [[ $(field .body) == '{}' && $(field .length) == 2 && $(sent Content-Type .headers) == application/json ]]
+}
