@@ -10,6 +10,7 @@
 #include "api_path.h"
 #include <ctype.h>
 #include "lib/pattern.h"
+#include "text_map.h"
 
 struct parameter {
     struct str name;
@@ -94,6 +95,8 @@ struct str api_tag(const struct api_path *path)
 struct gathering {
     struct arena *arena;
     struct api_path *first, **end;
+    struct text_map keys, ids; /* which there are */
+    struct text_map shapes;    /* the paths of each, from the first one on */
 };
 
 /* The path with the parameters' names of its own, or without any. */
@@ -119,10 +122,10 @@ static struct str write_path(
     return buf_as_str(&out);
 }
 
-static bool has_key(const struct gathering *all, struct str key)
+static bool is_named_twice(const struct api_path *path)
 {
-    for (const struct api_path *path = all->first; path; path = path->next)
-        if (str_eq(path->key, key))
+    for (unsigned i = 0; i + 1 < path->name_count; i++)
+        if (str_eq(path->names[i], path->names[path->name_count - 1]))
             return true;
     return false;
 }
@@ -132,7 +135,8 @@ static void name_apart(const struct gathering *all, struct api_path *path, struc
 {
     struct str *last = path->name_count ? &path->names[path->name_count - 1] : NULL;
     struct str name = last ? *last : STR("");
-    for (unsigned number = 2; last && has_key(all, path->key); number++) {
+    for (unsigned number = 2; last && (text_map_has(&all->keys, path->key) || is_named_twice(path));
+         number++) {
         struct buf other;
         buf_init(&other, all->arena);
         buf_str(&other, name);
@@ -152,6 +156,7 @@ static struct api_path *add_path(struct gathering *all, struct str line, struct 
     path->shape = shape;
     path->key = write_path(path_of(line), path->names, path->name_count, all->arena);
     name_apart(all, path, line);
+    *text_map_at(&all->keys, path->key) = path;
     *all->end = path;
     all->end = &path->next;
     return path;
@@ -160,26 +165,39 @@ static struct api_path *add_path(struct gathering *all, struct str line, struct 
 static void add_operation(
     struct gathering *all, const struct route *route, unsigned method, struct str shape)
 {
-    struct api_path *path = all->first;
-    while (path && (path->operations[method].route || !str_eq(path->shape, shape)))
-        path = path->next;
-    if (!path)
+    void **first = text_map_at(&all->shapes, shape);
+    struct api_path *path = *first, *last = NULL;
+    for (; path && path->operations[method].route; path = path->next_of_shape)
+        last = path;
+    if (!path) {
         path = add_path(all, route->line, shape);
+        if (last)
+            last->next_of_shape = path;
+        else
+            *first = path;
+    }
     path->operations[method].route = route;
 }
 
 /* --- operation ids --- */
 
-/* "drink-size" becomes "DrinkSize". */
+/* "drink-size" becomes "DrinkSize". Letters of other languages, and what has no letter at all, are
+ * told by their bytes: "/é" must not be what "/" is. */
 static void write_words(struct buf *out, struct str text)
 {
+    size_t start = out->len;
     bool begins = true;
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.at[i];
-        if (isalnum(c))
+        if (c >= 0x80)
+            buf_printf(out, "%02X", c);
+        else if (isalnum(c))
             buf_char(out, (char)(begins ? toupper(c) : c));
         begins = !isalnum(c);
     }
+    bool has_none = out->len == start;
+    for (size_t i = 0; i < text.len && has_none; i++)
+        buf_printf(out, "%02X", (unsigned char)text.at[i]);
 }
 
 /* "get" and "/users/{id}/orders" become "getUsersByIdOrders". */
@@ -202,38 +220,29 @@ static struct str make_id(const struct api_path *path, unsigned method, struct a
     return buf_as_str(&out);
 }
 
-/* Has an operation before this one the same id? */
-static bool is_taken(const struct gathering *all, const struct api_operation *self, struct str id)
-{
-    for (const struct api_path *path = all->first; path; path = path->next)
-        for (unsigned method = 0; method < METHOD_COUNT; method++) {
-            const struct api_operation *other = &path->operations[method];
-            if (other == self)
-                return false;
-            if (other->route && str_eq(other->id, id))
-                return true;
-        }
-    return false;
-}
-
+/* Those that come first have it without a number. */
 static void give_id(
-    const struct gathering *all, const struct api_path *path, struct api_operation *operation)
+    struct gathering *all, const struct api_path *path, struct api_operation *operation)
 {
     struct str id = make_id(path, (unsigned)(operation - path->operations), all->arena);
     operation->id = id;
-    for (unsigned number = 2; is_taken(all, operation, operation->id); number++) {
+    for (unsigned number = 2; text_map_has(&all->ids, operation->id); number++) {
         struct buf other;
         buf_init(&other, all->arena);
         buf_str(&other, id);
         buf_int(&other, number);
         operation->id = buf_as_str(&other);
     }
+    *text_map_at(&all->ids, operation->id) = operation;
 }
 
 struct api_path *api_paths(const struct config *config, struct arena *arena)
 {
     struct gathering all = { .arena = arena };
     all.end = &all.first;
+    text_map_init(&all.keys, arena);
+    text_map_init(&all.ids, arena);
+    text_map_init(&all.shapes, arena);
     for (unsigned i = 0; i < config->route_count; i++) {
         const struct route *route = &config->routes[i];
         struct str shape = write_path(path_of(route->line), NULL, 0, arena), methods = route->line;

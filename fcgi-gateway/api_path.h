@@ -15,7 +15,7 @@ struct api_path {
     struct str names[ROUTE_PARAMETERS_MAX];
     unsigned name_count;
     struct api_operation operations[METHOD_COUNT];
-    struct api_path *next;
+    struct api_path *next, *next_of_shape;
 };
 
 enum api_parameter_kind { API_SEGMENT, API_INT, API_REST };

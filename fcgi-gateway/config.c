@@ -9,6 +9,7 @@
 #include "lib/buf.h"
 #include "openapi.h"
 #include "plan.h"
+#include "schema_links.h"
 #include "upstream_plan.h"
 
 /* A request has a thread, which holds six descriptors and some 70 KiB while it waits. */
@@ -208,11 +209,12 @@ static struct str read_file(const char *file, struct arena *arena, const char **
 }
 
 /* Last, when it is known that all of it is good. */
-static void describe(struct config *config)
+static void describe(struct settings *settings, struct config *config)
 {
     for (unsigned i = 0; i < config->route_count; i++)
         if (config->routes[i].kind == ROUTE_OPENAPI) {
             config->openapi = openapi_new(config);
+            schema_links_check(settings, config);
             return;
         }
 }
@@ -246,9 +248,8 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
         read_all(&settings, config);
     } else
         mistake_add(&mistakes, error.at, "%s", error.what);
+    if (!mistakes_are_there(&mistakes))
+        describe(&settings, config);
     mistakes_print(&mistakes, out);
-    if (mistakes_are_there(&mistakes))
-        return NULL;
-    describe(config);
-    return config;
+    return mistakes_are_there(&mistakes) ? NULL : config;
 }

@@ -16,9 +16,9 @@ static void read_timeout(struct settings *settings, uint32_t node, void *target)
 static void read_request(struct settings *settings, uint32_t node, void *target)
 {
     struct defaults *defaults = target;
-    struct reference_scope scope = { .inputs = defaults->inputs };
+    struct reference_scope scope = { .call_count = 0 };
     request_plan_read(settings, node, &scope, &defaults->request);
-    defaults->inputs = scope.inputs;
+    defaults->request_inputs = scope.inputs;
     if (scope.uses_body)
         setting_mistake(settings, node, "{body...} is not known here: the body is never read");
 }
@@ -26,7 +26,7 @@ static void read_request(struct settings *settings, uint32_t node, void *target)
 static void read_headers(struct settings *settings, uint32_t node, void *target)
 {
     struct defaults *defaults = target;
-    struct reference_scope scope = { .inputs = defaults->inputs };
+    struct reference_scope scope = { .call_count = 0 };
     field_plans_read_changes(settings, node, &scope, &defaults->fields);
     defaults->inputs = scope.inputs;
     if (scope.uses_body)

@@ -14,7 +14,8 @@ struct defaults {
     struct request_plan request;
     const struct cors_plan *cors; /* also of what no route answers */
     struct cache_plan cache;
-    struct reference_input *inputs; /* what all of it refers to */
+    const struct reference_input *inputs;         /* what `fields` refers to */
+    const struct reference_input *request_inputs; /* and `request` */
 };
 
 /* Reads the object at `node`; mistakes are noted. `target` is a struct defaults. */

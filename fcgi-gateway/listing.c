@@ -74,8 +74,8 @@ static void add_route(
     buf_int(&number, line);
     columns_add(table,
         (const char *[]){ arena_copy(arena, methods.at, methods.len),
-            arena_copy(arena, path.at, path.len), kind_of(route),
-            services_of(config, route, arena), timeout_of(route, arena), buf_as_text(&number) });
+            arena_copy(arena, path.at, path.len), kind_of(route), services_of(config, route, arena),
+            timeout_of(route, arena), buf_as_text(&number) });
 }
 
 void listing_print(const struct config *config, struct arena *arena, FILE *out)

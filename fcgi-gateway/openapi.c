@@ -11,6 +11,7 @@
 #include "json_out.h"
 #include "lib/condition.h"
 #include "lib/pattern.h"
+#include "text_map.h"
 
 /* --- parameters --- */
 
@@ -37,6 +38,13 @@ static bool is_described_elsewhere(struct str field)
            str_is_nocase(field, "Authorization");
 }
 
+static bool has_input(const struct reference_input *list, const struct reference_input *input)
+{
+    while (list && !reference_input_is_same(list, input))
+        list = list->next;
+    return list;
+}
+
 static void write_input(struct buf *out, const struct reference_input *input)
 {
     bool is_query = input->root == REFERENCE_QUERY;
@@ -50,28 +58,59 @@ static void write_input(struct buf *out, const struct reference_input *input)
     buf_char(out, '}');
 }
 
-static void write_parameters(
-    struct buf *out, const struct api_path *path, const struct route *route)
+/* Of a list of inputs those that are not in another one. */
+static void write_inputs(struct buf *out, const struct reference_input *inputs,
+    const struct reference_input *others, const struct reference_input *more_others)
 {
+    for (; inputs; inputs = inputs->next)
+        if (!has_input(others, inputs) && !has_input(more_others, inputs))
+            write_input(out, inputs);
+}
+
+static void write_parameters(struct buf *out, const struct config *config,
+    const struct api_path *path, const struct route *route)
+{
+    const struct defaults *defaults = &config->defaults;
     enum api_parameter_kind kinds[ROUTE_PARAMETERS_MAX];
     api_parameter_kinds(route->line, kinds);
     json_out_name(out, "parameters");
     buf_char(out, '[');
     for (unsigned i = 0; i < path->name_count; i++)
         write_path_parameter(out, path->names[i], kinds[i]);
-    for (const struct reference_input *input = route->inputs; input; input = input->next)
-        write_input(out, input);
+    write_inputs(out, route->inputs, NULL, NULL);
+    write_inputs(out, defaults->inputs, route->inputs, NULL);
+    if (route->kind == ROUTE_PASS)
+        write_inputs(out, defaults->request_inputs, route->inputs, defaults->inputs);
     buf_char(out, ']');
 }
 
 /* --- bodies --- */
 
-/* What the route's references take out of the body. */
+/* Numbers are elements of an array. */
+static bool is_member(const struct reference_input *input)
+{
+    bool is_name = false;
+    for (size_t i = 0; i < input->name.len; i++)
+        is_name |= !isdigit((unsigned char)input->name.at[i]);
+    return is_name;
+}
+
+/* What the route's references take out of the body. Of one that is taken as a whole nothing is
+ * known. */
 static void write_body_schema(struct buf *out, const struct route *route)
 {
+    bool has_member = false, has_element = false;
+    for (const struct reference_input *input = route->inputs; input; input = input->next) {
+        has_member |= input->root == REFERENCE_BODY && is_member(input);
+        has_element |= input->root == REFERENCE_BODY && input->name.len && !is_member(input);
+    }
+    if (!has_member) {
+        buf_text(out, has_element ? "{\"type\":\"array\"}" : "{}");
+        return;
+    }
     buf_text(out, "{\"type\":\"object\",\"properties\":{");
     for (const struct reference_input *input = route->inputs; input; input = input->next) {
-        if (input->root != REFERENCE_BODY || !input->name.at)
+        if (input->root != REFERENCE_BODY || !is_member(input))
             continue;
         json_out_str_name(out, input->name);
         buf_text(out, input->is_int ? "{\"type\":\"integer\"}" : "{}");
@@ -119,7 +158,7 @@ static void write_operation(struct buf *out, const struct config *config,
         json_out_text(out, "summary", summary);
     if (route->description.len)
         json_out_text(out, "description", route->description);
-    write_parameters(out, path, route);
+    write_parameters(out, config, path, route);
     write_request_body(out, route, method);
     api_replies_write(out, config, route, method);
     buf_char(out, '}');
@@ -149,14 +188,15 @@ static void write_paths(struct buf *out, const struct config *config, struct api
 /* The groups, in the order of the file. */
 static void write_tags(struct buf *out, struct api_path *paths)
 {
+    struct text_map seen;
+    text_map_init(&seen, out->arena);
     json_out_name(out, "tags");
     buf_char(out, '[');
-    for (const struct api_path *path = paths; path; path = path->next) {
-        const struct api_path *first = paths;
-        while (!str_eq(api_tag(first), api_tag(path)))
-            first = first->next;
-        if (first != path)
+    for (struct api_path *path = paths; path; path = path->next) {
+        void **first = text_map_at(&seen, api_tag(path));
+        if (*first)
             continue;
+        *first = path;
         json_out_item(out);
         buf_char(out, '{');
         json_out_text(out, "name", api_tag(path));

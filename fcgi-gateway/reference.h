@@ -100,6 +100,9 @@ struct reference_values {
 const char *reference_parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference);
 
+/* Are they the same thing of a request? Header fields are, whatever their letter case. */
+bool reference_input_is_same(const struct reference_input *a, const struct reference_input *b);
+
 /* First words that mean something else than a parameter or a call: the one at `index`, or NULL
  * behind the last. */
 const char *reference_reserved(unsigned index);

@@ -253,6 +253,14 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
     return NULL;
 }
 
+bool reference_input_is_same(const struct reference_input *a, const struct reference_input *b)
+{
+    bool is_header = a->root == REFERENCE_HEADER;
+    return a->root == b->root && a->name.len == b->name.len && !a->name.at == !b->name.at &&
+           (is_header ? !strncasecmp(a->name.at, b->name.at, a->name.len)
+                      : str_eq(a->name, b->name));
+}
+
 /* Notes what the client is asked for. Of a body only the first name: what is below belongs to it.
  */
 static void note_input(
@@ -264,7 +272,7 @@ static void note_input(
         input.name = str_of(reference->name);
     else if (reference->step_count > 0)
         input.name = reference->steps[0];
-    while (*end && ((*end)->root != input.root || !str_eq((*end)->name, input.name)))
+    while (*end && !reference_input_is_same(*end, &input))
         end = &(*end)->next;
     if (!*end) {
         *end = arena_alloc(arena, sizeof input);

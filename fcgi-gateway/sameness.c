@@ -49,6 +49,7 @@ struct cache_key sameness_key(
     add_part(&key, request->path);
     add_inputs(&key, request, route->inputs);
     add_inputs(&key, request, config->defaults.inputs);
+    add_inputs(&key, request, config->defaults.request_inputs);
     if (route->kind == ROUTE_PASS) {
         add_part(&key, request->has_query ? request->query : (struct str){ NULL, 0 });
         add_field(&key, request, "Host");

@@ -48,6 +48,11 @@ files() {
   run ! grep -nE '<style|style=|<script>|<script [^s]| on[a-z]+=|javascript:' "$ROOT/lighttpd/docs/index.htm"
 }
 
+@test "an address that is percent-encoded wrongly, such as /docs/#%, breaks nothing: one place decodes, and catches" {
+  [[ $(grep -c decodeURIComponent "$ROOT/lighttpd/docs/docs.js") == 1 ]]
+  grep -A4 '^function decoded' "$ROOT/lighttpd/docs/docs.js" | tr -s ' \n' ' ' | grep -qF 'try { return decodeURIComponent(text); } catch (error) { return text;'
+}
+
 @test "the browser is told to take nothing from elsewhere" {
   get /docs/
   local policy

@@ -165,6 +165,65 @@ is_consistent() {
     '{"/a/{id}":["get","put"],"/a/{id2}":["get"],"/a/{id22}":["get"],"/openapi.json":["get"]}'
 }
 
+@test "two parameters of one path never have one name" {
+  document '{"routes": {"GET /a/{id2}/{id:int}": {"reply": 1}, "GET /a/{id2}/{id}": {"reply": 2},
+    "GET /openapi.json": "builtin:openapi"}}'
+  in_document '.paths | keys' '["/a/{id2}/{id3}","/a/{id2}/{id}","/openapi.json"]'
+  in_document '[.paths["/a/{id2}/{id3}"].get.parameters[].name]' '["id2","id3"]'
+}
+
+@test "an operation has the same name whatever else there is" {
+  document '{"routes": {"GET /é": {"reply": 1}, "GET /-": {"reply": 2}, "GET /": {"reply": 3}, "GET /a/é-b": {"reply": 4},
+    "GET /openapi.json": "builtin:openapi"}}'
+  is_valid
+  in_document '[.paths[].get.operationId]' '["getC3A9","get2D","getRoot","getAC3A9B","getOpenapiJson"]'
+}
+
+@test "a field is one parameter, whatever its letter case" {
+  document '{"routes": {"GET /": {"reply": ["{header.X-A}", "{header.x-a:int}", "{query.a}", "{query.A}"]},
+    "GET /openapi.json": "builtin:openapi"}}'
+  in_document '.paths["/"].get.parameters | map([.in, .name, .schema.type])' \
+    '[["header","X-A","integer"],["query","a","string"],["query","A","string"]]'
+}
+
+@test "a body that is taken as a whole, or by its elements, is no object of members" {
+  document '{"upstreams": {"u": {"servers": ["unix:u"]}},
+    "routes": {
+      "POST /whole": {"calls": {"a": {"call": "u POST /", "body": "{body}"}}, "reply": "{a}"},
+      "POST /first": {"reply": "{body.0.name}"},
+      "POST /both": {"reply": ["{body}", "{body.name}"]},
+      "GET /openapi.json": "builtin:openapi"}}'
+  in_document '.paths | map_values(.post.requestBody.content["application/json"].schema // empty)' \
+    '{"/whole":{},"/first":{"type":"array"},"/both":{"type":"object","properties":{"name":{}}}}'
+}
+
+@test "what defaults take out of requests is told with the routes that they hold for" {
+  document '{"upstreams": {"u": {"servers": ["unix:u"]}},
+    "defaults": {"headers": {"X-Echo": "{query.trace}"}, "request": {"headers": {"X-T": "{header.x-tenant}"}, "query": {"a": "{query.x}"}}},
+    "routes": {
+      "GET /pass": {"pass": "u /?q={query.x}"},
+      "GET /static": {"reply": 1},
+      "GET /openapi.json": "builtin:openapi"}}'
+  in_document '.paths["/pass", "/static"].get.parameters | map(.name)' $'["x","trace","x-tenant"]\n["trace"]'
+  in_document '.paths["/static"].get.responses | keys' '["200"]'
+}
+
+@test "a reference of a schema that leads nowhere in the document is warned of" {
+  printf '%s' '{"routes": {
+    "GET /a": {"reply": 1, "schema": {"$ref": "#/components/schemas/Error"}},
+    "GET /b": {"reply": 1, "schema": {"items": {
+      "$ref": "#/$defs/x"}, "$defs": {"x": {}}}},
+    "GET /c": {"reply": 1, "schema": {"properties": {"$ref": {
+      "$ref": "#/components/schemas/Eror"}}}},
+    "GET /d": {"reply": 1, "schema": {"$ref": "https://schemas.example/x.json#/y"}},
+    "GET /e": {"reply": 1, "schema": {"$ref": "#/paths/~1a/get/responses/200"}},
+    "GET /f": {"reply": 1, "schema": {"$id": "https://schemas.example/f", "$ref": "#/$defs/x", "$defs": {"x": {}}}},
+    "GET /openapi.json": "builtin:openapi"}}' >"$BATS_TEST_TMPDIR/x.json"
+  run -0 --separate-stderr "$BUILD/fcgi-gateway" --check "$BATS_TEST_TMPDIR/x.json"
+  [[ $stderr == "$BATS_TEST_TMPDIR/x.json:4:15: warning: '#/\$defs/x' leads nowhere: references are to the whole description, not to this schema
+$BATS_TEST_TMPDIR/x.json:6:15: warning: '#/components/schemas/Eror' leads nowhere: references are to the whole description, not to this schema" ]]
+}
+
 @test "what references take out of the request is a parameter or a part of the body, once" {
   document
   in_document '.paths["/api/v1/orders/{id}"].post.parameters[1:]' \

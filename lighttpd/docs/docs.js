@@ -18,13 +18,22 @@ function element(name, attributes, ...children) {
   return made;
 }
 
+// What is percent-encoded wrongly stays as it is: an address may say anything.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch (error) {
+    return text;
+  }
+}
+
 // --- schemas ---
 
 // Follows "#/components/schemas/Error".
 function resolve(api, schema) {
   for (let hops = 0; schema && schema.$ref && hops < DEPTH_MAX; hops++) {
     const path = schema.$ref.startsWith("#/") ? schema.$ref.slice(2).split("/") : [];
-    schema = path.reduce((at, key) => at && at[decodeURIComponent(key).replace(/~1/g, "/").replace(/~0/g, "~")], api);
+    schema = path.reduce((at, key) => at && at[decoded(key).replace(/~1/g, "/").replace(/~0/g, "~")], api);
   }
   return typeof schema === "object" && schema ? schema : {};
 }
@@ -329,7 +338,7 @@ function filter(sections, words) {
 }
 
 function openNamed() {
-  const named = byId(decodeURIComponent(location.hash.slice(1)));
+  const named = byId(decoded(location.hash.slice(1)));
   if (!named || !named.matches("details.operation")) return;
   named.open = true;
   named.scrollIntoView();
