@@ -50,6 +50,16 @@ static struct value find_parameter(const char *name, const struct route_match *m
     return (struct value){ .kind = VALUE_MISSING };
 }
 
+/* Anywhere but in a path it is a text as others are. */
+static struct value find_rest(
+    const struct reference *reference, const struct reference_values *values)
+{
+    struct str text;
+    if (!uri_decode(reference_raw_rest(reference, values), values->request->arena, &text))
+        return (struct value){ .kind = VALUE_MISSING };
+    return text_value(text);
+}
+
 static struct value find_query(const char *name, struct request *request)
 {
     struct str text = { NULL, 0 };
@@ -131,7 +141,8 @@ static struct value find_any(
 {
     switch (reference->root) {
     case REFERENCE_PARAMETER:
-        return find_parameter(reference->name, values->match);
+        return reference->is_rest ? find_rest(reference, values)
+                                  : find_parameter(reference->name, values->match);
     case REFERENCE_QUERY:
         return find_query(reference->name, values->request);
     case REFERENCE_HEADER:
@@ -174,6 +185,12 @@ static struct value find(const struct reference *reference, const struct referen
         value.text = json_raw(value.json, value.node);
     value.kind = is_whole_number(value.text) ? VALUE_RAW : VALUE_MISSING;
     return value;
+}
+
+struct str reference_raw_rest(
+    const struct reference *reference, const struct reference_values *values)
+{
+    return find_parameter(reference->name, values->match).text;
 }
 
 bool reference_node(const struct reference *reference, const struct reference_values *values,

@@ -65,7 +65,7 @@ struct reference {
     const char *name;        /* of a parameter, query parameter, header field, error member */
     const struct str *steps; /* into JSON, of REFERENCE_BODY, _EACH and _CALL */
     unsigned step_count;
-    bool is_rest;    /* a path parameter with slashes in it, raw as the client sent it */
+    bool is_rest;    /* a path parameter with slashes in it */
     bool is_int;     /* anything but a whole number is missing */
     struct str text; /* what stands between the braces, for messages */
 };
@@ -119,6 +119,11 @@ bool reference_write_json(
  * it is missing, or null, or an object or array, which have no text. */
 bool reference_text(
     const struct reference *reference, const struct reference_values *values, struct str *text);
+
+/* The rest of the path (is_rest) as the client sent it: in another path its slashes go on
+ * separating, and what is percent-encoded goes on being none. */
+struct str reference_raw_rest(
+    const struct reference *reference, const struct reference_values *values);
 
 /* Finds the value as a node of a JSON text; false where it is missing or no JSON. */
 bool reference_node(const struct reference *reference, const struct reference_values *values,

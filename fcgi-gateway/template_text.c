@@ -123,7 +123,7 @@ static bool is_fit(const struct reference *reference, const struct reference_val
 {
     *is_there = reference_text(reference, values, value);
     if (!is_query)
-        return *is_there && (reference->is_rest || fits_segment(*value));
+        return reference->is_rest || (*is_there && fits_segment(*value));
     return *is_there || may_be_left_out(reference, values);
 }
 
@@ -158,12 +158,11 @@ const struct reference *template_text_write_target(
     struct target_writer writer = { .out = out };
     for (unsigned i = 0; i < text->count; i++) {
         const struct part *part = &text->parts[i];
-        struct str rest;
         if (!part->is_reference)
             write_literal(&writer, part->literal);
-        else if (part->reference.is_rest && !writer.is_query &&
-                 reference_text(&part->reference, values, &rest))
-            write_rest(&writer, rest, values->request->path, next_character(text, i));
+        else if (part->reference.is_rest && !writer.is_query)
+            write_rest(&writer, reference_raw_rest(&part->reference, values), values->request->path,
+                next_character(text, i));
         else if (!write_value(&writer, &part->reference, values))
             return &part->reference;
     }

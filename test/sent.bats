@@ -36,6 +36,18 @@ setup_file() {
       },
       "reply": "{a.headers}"
     },
+    "GET /rest/{rest*}": {
+      "calls": {
+        "a": {
+          "call": "odd POST /echo/{rest}?of={rest}", "headers": { "X-Rest": "{rest}" }, "body": { "rest": "{rest}" }
+        }
+      },
+      "reply": { "rest": "{rest}", "text": "of {rest}", "a": "{a}" }
+    },
+    "GET /passed/{rest*}": {
+      "pass": "odd /echo/{rest}?of={rest}", "request": { "headers": { "X-Rest": "{rest}" }, "query": { "more": "{rest}" } }
+    },
+    "GET /moved/{rest*}": { "redirect": "/rest/{rest}?of={rest}" },
     "GET /body": { "calls": { "a": { "call": "odd POST /echo", "body": { "a": "{query.a}" } } }, "reply": "{a}" }
   }
 }
@@ -84,4 +96,18 @@ sent() { jq -r --arg name "$1" "${2:-.} | map(select(.[0] | ascii_downcase == (\
   get /body
   expect 200
   [[ $(field .body) == '{}' && $(field .length) == 2 && $(sent Content-Type .headers) == application/json ]]
+}
+
+@test "the rest of a path is raw in a path, encoded once in a query and a text elsewhere" {
+  get '/rest/a%20b/c%2Fd%26?x=1'
+  expect 200
+  [[ $(field .rest) == 'a b/c/d&' && $(field .text) == 'of a b/c/d&' ]]
+  [[ $(field .a.target) == '/echo/a%20b/c%2Fd%26?of=a%20b%2Fc%2Fd%26' ]]
+  [[ $(field .a.body) == '{"rest":"a b/c/d&"}' && $(sent X-Rest .a.headers) == 'a b/c/d&' ]]
+  get '/passed/a%20b/c%2Fd%26'
+  expect 200
+  [[ $(field .target) == '/echo/a%20b/c%2Fd%26?of=a%20b%2Fc%2Fd%26&more=a%20b%2Fc%2Fd%26' ]]
+  [[ $(sent X-Rest .headers) == 'a b/c/d&' ]]
+  get '/moved/a%20b/c%26'
+  [[ $(header location) == '/rest/a%20b/c%26?of=a%20b%2Fc%26' ]]
 }
