@@ -29,6 +29,10 @@
 /* From here on curl sends no more of a body: the reply is an answer to what it got. */
 #define STATUS_STOPS_BODY 300
 
+/* The highest status that HTTP has (RFC 9110 section 15): nobody behind us knows what another one
+ * means. */
+#define STATUS_MAX 599
+
 /* Waits are made of pieces no longer than this. */
 #define WAIT_MAX_MS (60 * 60 * 1000)
 
@@ -144,7 +148,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user)
         return line.len; /* a trailer */
     if (line.len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
         on_status_line(transfer);
-        return line.len;
+        return transfer->call->status <= STATUS_MAX ? line.len : 0;
     }
     if (!transfer->is_final)
         return line.len;
@@ -359,6 +363,8 @@ static void judge(struct transfer *transfer, CURLcode result)
         set_outcome(call, CALL_GONE, "The client went away");
     else if (transfer->is_malformed)
         set_outcome(call, CALL_BROKEN, "The reply is not HTTP");
+    else if (call->status > STATUS_MAX)
+        set_outcome(call, CALL_BROKEN, "The reply's status is none of HTTP's");
     else if (transfer->is_too_long)
         set_outcome(call, CALL_BROKEN, "The reply is too long");
     else if (result == CURLE_OK && call->status >= 200)

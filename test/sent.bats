@@ -48,6 +48,9 @@ setup_file() {
       "pass": "odd /echo/{rest}?of={rest}", "request": { "headers": { "X-Rest": "{rest}" }, "query": { "more": "{rest}" } }
     },
     "GET /moved/{rest*}": { "redirect": "/rest/{rest}?of={rest}" },
+    "GET /status/{status}": "odd",
+    "GET /composed/{status}": { "calls": { "a": "odd GET /status/{status}" }, "reply": "{a}" },
+    "GET /perhaps/{status}": { "calls": { "a": { "call": "odd GET /status/{status}", "else": "no" } }, "reply": "{a}" },
     "GET /body": { "calls": { "a": { "call": "odd POST /echo", "body": { "a": "{query.a}" } } }, "reply": "{a}" }
   }
 }
@@ -110,4 +113,18 @@ sent() { jq -r --arg name "$1" "${2:-.} | map(select(.[0] | ascii_downcase == (\
   [[ $(sent X-Rest .headers) == 'a b/c/d&' ]]
   get '/moved/a%20b/c%26'
   [[ $(header location) == '/rest/a%20b/c%26?of=a%20b%2Fc%26' ]]
+}
+
+@test "a status that HTTP does not have is no reply" {
+  local status path
+  for status in 600 700 999; do
+    for path in status composed; do
+      get "/$path/$status"
+      expect 502 '{"error":"Odd service error","message":"The reply'\''s status is none of HTTP'\''s"}'
+    done
+    get "/perhaps/$status"
+    expect 200 '"no"'
+  done
+  get /status/599
+  expect 599
 }
