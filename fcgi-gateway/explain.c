@@ -7,6 +7,7 @@
 #include "explain.h"
 #include <stdarg.h>
 #include "explain_part.h"
+#include "lib/pattern.h"
 #include "quantity.h"
 
 #define SHOWN_MAX 70 /* characters of a value: a line of a terminal */
@@ -89,12 +90,37 @@ static void say_cors(struct explanation *self, const struct cors_plan *plan)
     explain_line(self, "", "a preflight is answered 204");
 }
 
+/* What must be there: found by a request that has nothing but its path. */
+static const struct reference *find_need(
+    struct explanation *self, const struct template_text *target)
+{
+    char *no_variables[] = { NULL };
+    struct request request = { .arena = self->arena, .variables = no_variables };
+    struct reference_values values = { .request = &request, .match = self->match };
+    return target ? template_text_lack(target, &values) : NULL;
+}
+
+static void say_needs(struct explanation *self)
+{
+    const struct route *route = self->route;
+    const struct reference *need = find_need(self, route->target);
+    for (unsigned i = 0; i < route->call_count && !need; i++) {
+        const struct call_plan *call = &route->calls[i];
+        if (!call->when && !call->otherwise && !call->each)
+            need = find_need(self, call->target);
+    }
+    if (need)
+        explain_line(self, "", "a request that lacks {%.*s} is answered 400", (int)need->text.len,
+            need->text.at);
+}
+
 static void say_guards(struct explanation *self)
 {
     explain_line(self, "Guards", "a request body of more than %s is answered 413",
         quantity_size(self->arena, self->route->body_max));
     if (self->route->needs_body)
         explain_line(self, "", "a request body that is not JSON is answered 400 or 415");
+    say_needs(self);
     if (self->route->cors)
         say_cors(self, self->route->cors);
 }
@@ -220,6 +246,7 @@ static void say_answer(struct explanation *self)
         break;
     case ROUTE_OPENAPI:
         explain_line(self, "Reply", "200: the description of all routes, OpenAPI 3.1");
+        say_changes(self, "header fields", &self->route->fields);
         break;
     }
 }
@@ -293,6 +320,7 @@ static int say_route_and_answer(
 {
     uint32_t routes = json_member(&self->config->json, 0, STR("routes"));
     self->route = match->target;
+    self->match = match;
     self->node = json_member(&self->config->json, routes, self->route->line);
     say_route(self, file, match);
     say_guards(self);
@@ -300,16 +328,33 @@ static int say_route_and_answer(
     return 0;
 }
 
+/* Says what is no request that could be sent. */
+static bool is_request(struct str method, struct str target)
+{
+    if (method.len == 0 || target.len == 0 || *target.at != '/')
+        fprintf(stderr, "a request is a method, a space and a path, such as 'GET /users/1'\n");
+    else if (pattern_method(method) == METHOD_COUNT)
+        fprintf(stderr,
+            "'%.*s' is no method (known are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS)\n",
+            (int)method.len, method.at);
+    else if (str_has(target, ' '))
+        fprintf(stderr,
+            "a path has no space: write %%20 for one, and nothing behind the path, such "
+            "as 'GET /users/1'\n");
+    else
+        return true;
+    return false;
+}
+
 int explain_print(const struct config *config, const char *file, const char *request,
     struct arena *arena, FILE *out)
 {
     struct explanation self = { .config = config, .arena = arena, .out = out };
-    struct str rest = str_of(request), method = str_take(&rest, ' '), path = str_take(&rest, '?');
+    struct str rest = str_of(request), method = str_take(&rest, ' '), target = rest;
+    struct str path = str_take(&rest, '?');
     struct route_match match;
-    if (path.len == 0 || *path.at != '/') {
-        fprintf(stderr, "a request is a method, a space and a path, such as 'GET /users/1'\n");
+    if (!is_request(method, target))
         return 2;
-    }
     fprintf(out, "%s\n\n", request);
     switch (router_find(
         config->router, arena_copy(arena, method.at, method.len), path, arena, &match)) {

@@ -62,15 +62,21 @@ static void add_key(struct explanation *self, unsigned call, const char *key, st
         buf_printf(out, "%s%s %s", out->len ? "; " : "", key, explain_value(self, node));
 }
 
+static int deadline_of(const struct route *route)
+{
+    return route->timeout_ms ? route->timeout_ms : ROUTE_TIMEOUT_MS;
+}
+
 static void add_call(struct explanation *self, struct columns *table, unsigned call)
 {
     const struct call_plan *plan = &self->route->calls[call];
     struct buf within, when;
     buf_init(&within, self->arena);
     buf_init(&when, self->arena);
-    buf_printf(&within, "within %s",
-        quantity_duration(
-            self->arena, plan->timeout_ms ? plan->timeout_ms : plan->upstream->timeout_ms));
+    int timeout_ms = plan->timeout_ms ? plan->timeout_ms : plan->upstream->timeout_ms;
+    if (timeout_ms > deadline_of(self->route))
+        timeout_ms = deadline_of(self->route);
+    buf_printf(&within, "within %s", quantity_duration(self->arena, timeout_ms));
     add_needs(self->route, call, &when);
     add_key(self, call, "each", &when);
     if (plan->each)
@@ -82,9 +88,8 @@ static void add_call(struct explanation *self, struct columns *table, unsigned c
 
 void explain_calls(struct explanation *self)
 {
-    int timeout_ms = self->route->timeout_ms ? self->route->timeout_ms : ROUTE_TIMEOUT_MS;
-    explain_line(
-        self, "Deadline", "%s for all calls together", quantity_duration(self->arena, timeout_ms));
+    explain_line(self, "Deadline", "%s for all calls together",
+        quantity_duration(self->arena, deadline_of(self->route)));
     unsigned waves[CALLS_MAX], left = self->route->call_count;
     find_waves(self->route, waves);
     for (unsigned wave = 0; left; wave++) {
@@ -154,11 +159,11 @@ static void say_body(struct explanation *self)
     const struct json *json = &self->config->json;
     uint32_t failure = json_member(json, self->node, STR("failure"));
     uint32_t body = json_member(json, json_member(json, self->node, STR("errors")), STR("body"));
-    if (body == JSON_NONE)
+    if (body == JSON_NONE) /* null is something that is said: the usual body */
         body = json_member(json, json_member(json, 0, STR("errors")), STR("body"));
     if (failure != JSON_NONE)
         explain_line(self, "", "with the body of 'failure': %s", explain_value(self, failure));
-    else if (body != JSON_NONE)
+    else if (self->route->errors.body)
         explain_line(self, "", "with the body of 'errors': %s", explain_value(self, body));
     else
         explain_line(self, "", "with a body of the gateway's own: error, message");

@@ -9,6 +9,7 @@
 struct explanation {
     const struct config *config;
     const struct route *route;
+    const struct route_match *match;
     uint32_t node; /* the route's value in the file */
     struct arena *arena;
     FILE *out;

@@ -112,10 +112,10 @@ Guards    a request body of more than 1MiB is answered 413
           a preflight is answered 204
 Deadline  3s for all calls together
 Calls     first, at the same time
-            user    users GET /users/{id}                             within 5s
+            user    users GET /users/{id}                             within 3s
             orders  orders GET /orders/user/{id}?limit={query.limit}  within 1s
           then
-            waiters  users POST /lookup  within 5s  after orders; each {orders.orders}, 4 at the same time; when {each.waiter_id}
+            waiters  users POST /lookup  within 3s  after orders; each {orders.orders}, 4 at the same time; when {each.waiter_id}
 Failures  of user, waiters: the first in this order counts
             4xx           goes to the client as it is
             5xx           counts as unreachable
@@ -190,8 +190,64 @@ Route     none: 400, the path is not a valid one" "$GATEWAY" --explain 'GET /../
     run -2 --separate-stderr "$GATEWAY" --explain "$request" "$PERK"
     [[ $stderr == "a request is a method, a space and a path, such as 'GET /users/1'" && ! $output ]]
   done
+  run -2 --separate-stderr "$GATEWAY" --explain ' /users' "$PERK"
+  [[ $stderr == "a request is a method, a space and a path, such as 'GET /users/1'" && ! $output ]]
+  for request in 'FOO /users' 'get /users'; do
+    run -2 --separate-stderr "$GATEWAY" --explain "$request" "$PERK"
+    [[ $stderr == "'${request%% *}' is no method (known are GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS)" && ! $output ]]
+  done
+  for request in 'GET /users/1 HTTP/1.1' 'GET /users?a=b c'; do
+    run -2 --separate-stderr "$GATEWAY" --explain "$request" "$PERK"
+    [[ $stderr == "a path has no space: write %20 for one, and nothing behind the path, such as 'GET /users/1'" && ! $output ]]
+  done
   run -2 "$GATEWAY" --explain
   [[ $output == usage:* ]]
+}
+
+@test "what a request must have, what a route takes back of what holds for all, and what deadlines leave of a call's time" {
+  printf '%s' '{
+  "upstreams": { "users": { "servers": ["unix:u"] } },
+  "errors": { "body": { "oh": "{error.title}" } },
+  "defaults": { "headers": { "X-Frame-Options": "DENY" } },
+  "routes": {
+    "GET /pass": { "pass": "users /{query.x}?y={query.y}", "errors": { "body": null } },
+    "GET /old": { "redirect": "/new/{header.X-Tenant}" },
+    "GET /old2": { "redirect": "/new?a={query.a}" },
+    "GET /both": { "timeout": "2s", "reply": "{a}",
+      "calls": { "a": "users GET /{query.id:int}", "b": { "call": "users GET /b", "timeout": "1s", "else": 1 } } },
+    "GET /openapi.json": "builtin:openapi",
+    "GET /health": "builtin:health"
+  }
+}' >"$FILE"
+  says "GET /pass
+
+Route     GET /pass
+          $FILE:6
+Guards    a request body of more than 1MiB is answered 413
+          a request that lacks {query.x} is answered 400
+Pass      to users, unix:u
+          as users /{query.x}?y={query.y}, with the client's query
+          5s without a sign of the service is a timeout
+Failures  of the service
+            unreachable  502
+            timeout      504
+            broken       502
+          with a body of the gateway's own: error, message
+Reply     the service's, streamed
+          header fields: X-Frame-Options" "$GATEWAY" --explain 'GET /pass' "$FILE"
+  run -0 "$GATEWAY" --explain 'GET /old' "$FILE"
+  [[ $output == *"a request that lacks {header.X-Tenant} is answered 400"* ]]
+  run -0 "$GATEWAY" --explain 'GET /old2' "$FILE"
+  [[ $output != *"that lacks"* ]]
+  run -0 "$GATEWAY" --explain 'GET /both' "$FILE"
+  [[ $output == *"a request that lacks {query.id} is answered 400"* ]]
+  [[ $output == *"a  users GET /{query.id:int}  within 2s"*"b  users GET /b               within 1s"* ]]
+  run -0 "$GATEWAY" --explain 'GET /openapi.json' "$FILE"
+  [[ $output == *"OpenAPI 3.1
+          header fields: X-Frame-Options" ]]
+  run -0 "$GATEWAY" --explain 'GET /health' "$FILE"
+  [[ $output == *"every upstream
+          header fields: X-Frame-Options" ]]
 }
 
 @test "what is changed on the way to the service and back, and where a redirect leads" {
