@@ -5,8 +5,10 @@
 #
 # End to end means two gateways side by side, each behind a lighttpd of its own as it is shipped,
 # asked in turns for all of their routes; the replies are static, so nothing hides what matching costs.
-# A ratio is told as the median of the rounds with the middle half of them. Status 1 where more than
-# 5 % are lost. Takes some 50 s.
+# A ratio is told as the median of the rounds with the middle half of them. Two are promised, to be at
+# most 1.05, and status 1 says that one is not: matching alone for the same requests, and the gateway's
+# processor time end to end. Both count what the program itself uses. The others, such as how long a
+# request takes, also say what else the machine has to do: they are told, and judge nothing. Takes some 50 s.
 set -u
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 
@@ -92,18 +94,19 @@ for ((i = 0; i < ROUNDS; i++)); do
   echo "$few $many"
 done >"$place/rounds" || exit 1
 
-# ratios NAME FIELD FIELD: of these fields of the rounds, one by the other.
+# ratios NAME FIELD FIELD REMARK: of these fields of the rounds, one by the other.
 ratios() {
-  awk "{ print \$$2 / \$$3 }" "$place/rounds" | sort -n | awk -v name="$1" -v allowed="$ALLOWED" '
+  awk "{ print \$$2 / \$$3 }" "$place/rounds" | sort -n | awk -v name="$1" -v remark="$4" -v allowed="$ALLOWED" '
     { value[NR] = $1 }
     END {
       median = (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2
-      printf "  %-52s   %.3f  (%.3f-%.3f)\n", name, median, value[int(NR / 4) + 1], value[NR - int(NR / 4)]
+      printf "  %-52s   %.3f  (%.3f-%.3f)   %s\n", name, median, value[int(NR / 4) + 1], value[NR - int(NR / 4)], remark
       exit median > allowed
     }'
 }
 echo "End to end, 1,000 routes against 10, requests for all of them ($ROUNDS rounds of $SECONDS_EACH s each):"
-ratios "time per request at $CLIENTS clients" 1 3 || failed=1
-ratios "the gateway's processor time per request" 4 2 || failed=1
+ratios "the gateway's processor time per request" 4 2 'promised: at most 5 % more' || failed=1
+ratios "time per request at $CLIENTS clients" 1 3 'told only' || :
 awk '{ rate += $1; cpu += $2 } END { printf "  (here: %.0f requests/s, %.0f µs of the gateway for each)\n", rate / NR, cpu / NR }' "$place/rounds"
+[[ ! ${failed:-} ]] || echo "A promise is not kept: see the lines that have one."
 exit "${failed:-0}"
