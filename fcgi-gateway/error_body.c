@@ -35,32 +35,43 @@ static struct str take(struct str *rest, char separator)
     return trim(piece);
 }
 
-/* "q=0", "q=0.000": not this one. */
-static bool is_zero_weight(struct str parameter)
+/* Of "q=0.5" 500, from 0 to 1000; of what is no weight 1000 (RFC 9110 section 12.4.2). */
+static int weight_of(struct str parameter)
 {
     struct str name = take(&parameter, '=');
+    int weight = 0, digit = 1000;
     if (!str_is_nocase(name, "q") || parameter.len == 0 || *parameter.at != '0')
-        return false;
-    for (size_t i = 1; i < parameter.len; i++)
-        if (parameter.at[i] != '0' && parameter.at[i] != '.')
-            return false;
-    return true;
+        return 1000;
+    for (size_t i = 2; i < parameter.len && i < 5 && parameter.at[1] == '.'; i++) {
+        digit /= 10;
+        if (parameter.at[i] >= '0' && parameter.at[i] <= '9')
+            weight += (parameter.at[i] - '0') * digit;
+    }
+    return weight;
+}
+
+/* The weight of a media type that the field names; 0: it does not, or refuses it. Wildcards name
+ * nothing. */
+static int named_weight(const char *accept, const char *type)
+{
+    struct str rest = str_of(accept);
+    int most = 0;
+    while (rest.len) {
+        struct str range = take(&rest, ',');
+        int weight = 1000;
+        if (!str_is_nocase(take(&range, ';'), type))
+            continue;
+        while (range.len && weight == 1000)
+            weight = weight_of(take(&range, ';'));
+        most = weight > most ? weight : most;
+    }
+    return most;
 }
 
 bool error_body_accepts_problem(const char *accept)
 {
-    struct str rest = str_of(accept);
-    while (rest.len) {
-        struct str range = take(&rest, ',');
-        if (!str_is_nocase(take(&range, ';'), PROBLEM))
-            continue;
-        bool is_refused = false;
-        while (range.len)
-            is_refused |= is_zero_weight(take(&range, ';'));
-        if (!is_refused)
-            return true;
-    }
-    return false;
+    int weight = named_weight(accept, PROBLEM);
+    return weight > 0 && weight >= named_weight(accept, "application/json");
 }
 
 static void member(struct buf *out, const char *name, struct str value)

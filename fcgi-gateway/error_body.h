@@ -14,9 +14,9 @@ void error_body_use(struct reply *reply, const struct error_plan *plan);
 /* Fills the reply with an error; error_body_use was called. Returns error->status. */
 int error_reply(struct reply *reply, const struct error_values *error);
 
-/* Does an Accept field (may be NULL) name application/problem+json, with a weight above 0?
- * Wildcards do not count: they stand in the fields of clients that know nothing of it. RFC 9110
- * section 12.5.1. */
+/* Does an Accept field (may be NULL) name application/problem+json, with a weight above 0
+ * and not below the one that it gives application/json? Wildcards do not count: they stand in the
+ * fields of clients that know nothing of it. RFC 9110 section 12.5.1. */
 bool error_body_accepts_problem(const char *accept);
 
 #endif
