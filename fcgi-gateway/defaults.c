@@ -17,7 +17,7 @@ static void read_request(struct settings *settings, uint32_t node, void *target)
 {
     struct defaults *defaults = target;
     struct reference_scope scope = { .call_count = 0 };
-    request_plan_read(settings, node, &scope, &defaults->request);
+    request_plan_read(settings, node, &scope, (struct str){ NULL, 0 }, &defaults->request);
     defaults->request_inputs = scope.inputs;
     if (scope.uses_body)
         setting_mistake(settings, node, "{body...} is not known here: the body is never read");

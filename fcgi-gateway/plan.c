@@ -17,6 +17,7 @@ struct plan {
     struct route *route;
     struct reference_scope scope;
     uint32_t call_nodes[CALLS_MAX];
+    struct str pass; /* as the file says it */
 };
 
 /* Other calls must know that this one has many replies, and that it cannot be anything but an array
@@ -41,6 +42,7 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
         setting_mistake(settings, name, "a route has at most %d calls", CALLS_MAX);
         return;
     }
+    bool is_taken = reference_is_reserved(text) || reference_is_parameter(route->line, text);
     if (reference_is_reserved(text))
         setting_mistake(settings, name,
             "'%.*s' means something else in references: name the call otherwise", (int)text.len,
@@ -53,7 +55,8 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
             settings, name, "a call's name is one word without ' ', '.', ':', '{', '}'");
     plan->call_nodes[route->call_count] = value;
     note_each(settings, value, &plan->scope);
-    plan->scope.calls[plan->scope.call_count++] = text;
+    /* References to a name that is taken are not to this call: it does not wait for itself. */
+    plan->scope.calls[plan->scope.call_count++] = is_taken ? (struct str){ NULL, 0 } : text;
     route->calls[route->call_count++].name = text;
 }
 
@@ -92,6 +95,8 @@ static void read_calls(struct settings *settings, uint32_t node, struct plan *pl
 
 static void read_pass(struct settings *settings, uint32_t node, struct plan *plan)
 {
+    if (settings->json.nodes[node].type == JSON_STRING)
+        plan->pass = json_string(&settings->json, node, settings->arena);
     target_plan_read_pass(settings, node, plan->config, &plan->scope, plan->route);
 }
 
@@ -102,7 +107,9 @@ static void read_redirect(struct settings *settings, uint32_t node, struct plan 
 
 static void read_request(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    request_plan_read(settings, node, &plan->scope, &plan->route->request);
+    struct str own = plan->pass;
+    str_take(&own, '?');
+    request_plan_read(settings, node, &plan->scope, own, &plan->route->request);
 }
 
 static void read_reply(struct settings *settings, uint32_t node, struct plan *plan)
@@ -246,7 +253,7 @@ static const struct key {
     { "failure", OF_COMPOSE, read_failure },
     { "headers", OF_ALL, read_headers },
     { "limits", OF_ALL, read_limits },
-    { "timeout", OF_ALL, read_timeout },
+    { "timeout", OF_PASS | OF_COMPOSE, read_timeout },
     { "cache", OF_PASS | OF_COMPOSE, read_cache },
     { "coalesce", OF_PASS | OF_COMPOSE, read_coalesce },
     { "errors", OF_ALL, read_errors },
@@ -293,6 +300,22 @@ static const struct kind_key *find_kind(struct settings *settings, uint32_t node
     return NULL;
 }
 
+/* What only means something for a route that makes calls or runs a program. */
+static void check_static(struct settings *settings, uint32_t node, const struct plan *plan)
+{
+    static const char *const idle[] = { "failure", "timeout" };
+    const struct json *json = &settings->json;
+    if (plan->route->kind != ROUTE_COMPOSE || plan->route->call_count ||
+        json_member(json, node, STR("jq")) != JSON_NONE)
+        return;
+    for (unsigned i = 0; i < COUNT(idle); i++) {
+        uint32_t value = json_member(json, node, str_of(idle[i]));
+        if (value != JSON_NONE)
+            setting_mistake(settings, value - 1,
+                "'%s' does nothing here: there are no calls and no 'jq'", idle[i]);
+    }
+}
+
 static void read_object(struct settings *settings, uint32_t node, struct plan *plan)
 {
     const char *names[COUNT(keys)];
@@ -311,6 +334,7 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
     if (kind->kind == ROUTE_COMPOSE && !plan->route->reply &&
         json_member(&settings->json, node, STR("jq")) == JSON_NONE)
         setting_mistake(settings, node, "'reply' is missing here");
+    check_static(settings, node, plan);
     plan->route->inputs = plan->scope.inputs;
 }
 

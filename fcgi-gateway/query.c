@@ -2,8 +2,7 @@
 #include "query.h"
 #include "lib/uri.h"
 
-/* Has one of the parameters in `query` that name? */
-static bool has_parameter(struct str query, struct str name, struct arena *arena)
+bool query_has(struct str query, struct str name, struct arena *arena)
 {
     while (query.len > 0) {
         struct str pair = str_take(&query, '&'), decoded;
@@ -34,19 +33,22 @@ static void add_clients(struct buf *target, struct str own, const struct field_p
     while (query.len > 0) {
         struct str pair = str_take(&query, '&'), rest = pair, name;
         if (uri_decode_parameter(str_take(&rest, '='), request->arena, &name) &&
-            (is_changed(plans, name) || has_parameter(own, name, request->arena)))
+            (is_changed(plans, name) || query_has(own, name, request->arena)))
             continue;
         add_separator(target);
         buf_str(target, pair);
     }
 }
 
-static void add_plans(
-    struct buf *target, const struct field_plans *plans, const struct reference_values *values)
+/* What the path says itself counts, and not what is said for all routes. */
+static void add_plans(struct buf *target, struct str own, const struct field_plans *plans,
+    const struct reference_values *values)
 {
     for (unsigned i = 0; i < plans->count; i++) {
         struct buf value;
         buf_init(&value, target->arena);
+        if (query_has(own, plans->list[i].name, target->arena))
+            continue;
         if (!plans->list[i].value || !template_text_write(plans->list[i].value, values, &value))
             continue;
         add_separator(target);
@@ -72,5 +74,5 @@ void query_add(
     }
     own = (struct str){ arena_copy(target->arena, own.at, own.len), own.len }; /* target may move */
     add_clients(target, own, plans, request);
-    add_plans(target, plans, values);
+    add_plans(target, own, plans, values);
 }

@@ -11,4 +11,7 @@
 void query_add(
     struct buf *target, const struct field_plans *plans, const struct reference_values *values);
 
+/* Has one of the parameters in `query` that name, once it is decoded? */
+bool query_has(struct str query, struct str name, struct arena *arena);
+
 #endif

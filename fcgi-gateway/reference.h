@@ -43,7 +43,7 @@ struct reference_input {
 /* What a reference may name at the place where it stands. */
 struct reference_scope {
     struct str pattern; /* the route's "METHOD /path/{parameter}" */
-    struct str calls[CALLS_MAX];
+    struct str calls[CALLS_MAX]; /* empty: a name that is a mistake */
     unsigned call_count;
     uint32_t many;                  /* a bit for every call with `each`: it has replies, not one */
     uint32_t arrays;                /* of these, those that give nothing but an array */

@@ -3,6 +3,7 @@
  * Happens once, when the file is read. reference.c looks up what was parsed here.
  */
 #include <stdio.h>
+#include <strings.h>
 #include "mistake.h"
 #include "reference.h"
 
@@ -92,7 +93,8 @@ static const char *unknown_name(
         if (may_stand(reserved[i], scope))
             known[count++] = reserved[i];
     for (unsigned i = 0; i < scope->call_count; i++)
-        known[count++] = arena_copy(arena, scope->calls[i].at, scope->calls[i].len);
+        if (scope->calls[i].len)
+            known[count++] = arena_copy(arena, scope->calls[i].at, scope->calls[i].len);
     struct str name;
     for (size_t at = 0;
          count < sizeof known / sizeof *known && next_parameter(scope->pattern, &at, &name);)
@@ -208,25 +210,37 @@ static const char *parse_element(const struct str *words, unsigned count,
     return parse_steps(words, count, arena, reference);
 }
 
-/* Takes ":int" off the end. */
-static bool take_type(struct str *inside)
+/* Takes ":int" off the end. Returns NULL, or what is wrong with the type: whatever stands behind a
+ * colon is one. */
+static const char *take_type(struct str *inside, bool *is_int, struct arena *arena)
 {
-    if (inside->len < 4 || memcmp(inside->at + inside->len - 4, ":int", 4) != 0)
-        return false;
-    inside->len -= 4;
-    return true;
+    struct str type = *inside, name = str_take(&type, ':');
+    *is_int = str_is(type, "int");
+    if (!str_has(*inside, ':') || *is_int) {
+        *inside = name;
+        return NULL;
+    }
+    bool is_near = type.len >= 3 && strncasecmp(type.at, "int", 3) == 0;
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, "there is no type '%.*s' (%s)", (int)type.len, type.at,
+        is_near ? "did you mean 'int'?" : "only 'int' can stand behind a colon");
+    return buf_as_text(&text);
 }
 
 static const char *parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference)
 {
     struct str words[STEPS_MAX];
-    *reference = (struct reference){ .text = inside, .is_int = take_type(&inside) };
+    *reference = (struct reference){ .text = inside };
+    const char *no_type = take_type(&inside, &reference->is_int, arena);
+    if (no_type)
+        return no_type;
     unsigned count = split(inside, words);
     if (scope->has_only_error && !str_is(words[0], "error"))
         return "only {error.title}, .message, .status and .cause can stand here";
     for (unsigned i = 0; i < scope->call_count; i++)
-        if (str_eq(words[0], scope->calls[i]))
+        if (scope->calls[i].len && str_eq(words[0], scope->calls[i]))
             return parse_call(i, words, count, scope, arena, reference);
     if (str_is(words[0], "query"))
         return parse_named(REFERENCE_QUERY, words, count, arena, reference);

@@ -9,8 +9,9 @@ struct request_plan {
 };
 
 /* Reads {"headers": {...}, "query": {...}}; a text sets one, null takes it away. Mistakes are
- * noted, but for references to the request's body, which is never read: see the scope. */
+ * noted, but for references to the request's body, which is never read: see the scope. `own` is the
+ * query of the route's path, whose parameters must not stand here, too. */
 void request_plan_read(struct settings *settings, uint32_t node, struct reference_scope *scope,
-    struct request_plan *plan);
+    struct str own, struct request_plan *plan);
 
 #endif

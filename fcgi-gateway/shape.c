@@ -58,7 +58,10 @@ static void write_object(const struct json *json, uint32_t node, struct buf *out
         if (str_is(raw, "\"...\""))
             continue; /* members that are known only when it has come */
         json_out_item(out);
-        buf_str(out, raw);
+        for (size_t i = 0; i < raw.len; i++) {
+            buf_char(out, raw.at[i]);
+            i += raw.at[i] == '{'; /* "{{" is one */
+        }
         buf_char(out, ':');
         shape_write(json, name + 1, out);
     }

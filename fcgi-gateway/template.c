@@ -93,6 +93,25 @@ static void check_spread(struct settings *settings, uint32_t node, const struct 
                 settings, node, "'...' puts in an object's members: write \"...\": \"{body}\"");
 }
 
+/* A member's name is the file's word, but a brace is written as in every text. */
+static struct str member_name(struct settings *settings, uint32_t node)
+{
+    struct str text = json_string(&settings->json, node, settings->arena);
+    struct buf name;
+    if (!str_has(text, '{'))
+        return text;
+    buf_init(&name, settings->arena);
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] == '{' && (++i == text.len || text.at[i] != '{')) {
+            setting_mistake(
+                settings, node, "a member's name has no references (write {{ for a brace)");
+            return text;
+        }
+        buf_char(&name, text.at[i]);
+    }
+    return buf_as_str(&name);
+}
+
 /* The children of the array or object at `node`. */
 static void compile_children(struct settings *settings, uint32_t node,
     struct reference_scope *scope, struct template *template)
@@ -107,7 +126,7 @@ static void compile_children(struct settings *settings, uint32_t node,
         arena_alloc(settings->arena, nodes[node].count * sizeof *template->plain_names);
     for (uint32_t child = node + 1; child < nodes[node].next; child = nodes[child].next) {
         if (is_object) {
-            struct str name = json_string(&settings->json, child, settings->arena);
+            struct str name = member_name(settings, child);
             template->names[template->count] = json_of(settings->arena, name, ":");
             template->plain_names[template->count] = name;
             child = nodes[child].next;

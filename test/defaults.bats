@@ -12,6 +12,7 @@ setup_file() {
   "routes": {
     "GET /plain":  { "pass": "odd /echo" },
     "GET /echo":   "odd",
+    "GET /keyed":  { "pass": "odd /echo?key=mine" },
     "GET /own": {
       "pass": "odd /echo",
       "headers": { "x-frame-options": "SAMEORIGIN", "Vary": null, "X-Own": "1" },
@@ -88,4 +89,10 @@ got() {
   expect 504
   get '/slow?ms=500'
   expect 200 '{"ok":true}'
+}
+
+@test "a parameter that a route's path names is the route's own" {
+  get '/keyed?key=theirs&a=1'
+  expect 200
+  [[ $(field .target) == '/echo?key=mine&a=1' ]]
 }

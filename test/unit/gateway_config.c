@@ -133,8 +133,8 @@ static const struct check checks[] = {
         "2:32: {id.x}: a path parameter has no members\n" },
     { ROUTES "\"GET /\":{\"reply\":\"{error.title}\"}}}",
         "2:28: {error.title}: {error...} can only stand in 'failure' and 'errors.body'\n" },
-    { ROUTES "\"GET /\":{\"reply\":1,\"failure\":\"{error.titel}\"}}}",
-        "2:40: {error.titel}: an error has no 'titel' (did you mean 'title'?)\n" },
+    { ROUTES "\"GET /\":{\"jq\":\".\",\"failure\":\"{error.titel}\"}}}",
+        "2:39: {error.titel}: an error has no 'titel' (did you mean 'title'?)\n" },
     { ROUTES "\"GET /\":{\"reply\":\"a {\"}}}", "2:28: '{' without '}' (write {{ for a brace)\n" },
     { ROUTES "\"GET /\":{\"reply\":\"${CONFIG_TEST_UNSET}\"}}}",
         "2:28: the environment has no variable 'CONFIG_TEST_UNSET' (give a default: "
@@ -143,7 +143,7 @@ static const struct check checks[] = {
         "1:15: warning: no route uses the upstream 'users'\n" },
     { ROUTES
         "\"GET /a/{r*}\":{\"pass\":\"users /b/{r}?x={query.y}\",\"headers\":{\"X\":null},"
-        "\"request\":{\"headers\":{\"X\":\"{r}\",\"Y\":null},\"query\":{\"x\":null,\"X\":\"\"}},"
+        "\"request\":{\"headers\":{\"X\":\"{r}\",\"Y\":null},\"query\":{\"z\":null,\"X\":\"\"}},"
         "\"limits\":{\"body\":\"1GiB\"}},\n\"GET /b/{r*}\":{\"redirect\":\"http://h:1/{r}\"}},\n"
         "\"defaults\":{\"timeout\":\"1s\",\"headers\":{\"A\":\"{query.a}\",\"B\":null},"
         "\"request\":{\"headers\":{},\"query\":{\"a\":\"b\"}}}}",
