@@ -42,7 +42,7 @@ struct reference_input {
 
 /* What a reference may name at the place where it stands. */
 struct reference_scope {
-    struct str pattern; /* the route's "METHOD /path/{parameter}" */
+    struct str pattern;          /* the route's "METHOD /path/{parameter}" */
     struct str calls[CALLS_MAX]; /* empty: a name that is a mistake */
     unsigned call_count;
     uint32_t many;                  /* a bit for every call with `each`: it has replies, not one */
