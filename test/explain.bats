@@ -240,7 +240,7 @@ Reply     the service's, streamed
   run -0 "$GATEWAY" --explain 'GET /old2' "$FILE"
   [[ $output != *"that lacks"* ]]
   run -0 "$GATEWAY" --explain 'GET /both' "$FILE"
-  [[ $output == *"a request that lacks {query.id} is answered 400"* ]]
+  [[ $output == *"a request that lacks {query.id:int} is answered 400"* ]]
   [[ $output == *"a  users GET /{query.id:int}  within 2s"*"b  users GET /b               within 1s"* ]]
   run -0 "$GATEWAY" --explain 'GET /openapi.json' "$FILE"
   [[ $output == *"OpenAPI 3.1
@@ -309,7 +309,7 @@ Reply     308: to /new/{id}, with the client's query
     },
     "GET /health": "builtin:health",
     "GET /": { "reply": 1 },
-    "GET /old": { "redirect": "/", "timeout": "1s" },
+    "GET /old": { "redirect": "/" },
     "GET /api": "builtin:openapi"
   }
 }' >"$FILE"
