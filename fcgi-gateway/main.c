@@ -13,6 +13,7 @@
 #include "reload.h"
 #include "transfer.h"
 #include "worker.h"
+#include "lib/keep.h"
 #include "lib/serve.h"
 
 /* Whoever is refused because the gateway has too much to do may try again after so many seconds. */
@@ -57,6 +58,7 @@ static void take_descriptors(unsigned requests)
 
 static int run(const char *file)
 {
+    keep("fcgi-keeper");
     struct live *live = live_new(file, stderr);
     if (!live)
         return 1;

@@ -1,4 +1,4 @@
-/* listener: the listening socket that the web server hands over as fd 0. */
+/* listener: where connections come from: a listening socket or a channel. */
 #include "listener.h"
 
 #include <errno.h>
@@ -8,15 +8,27 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <string.h>
 
 /* Any value will do, see listener_init; the rarer the better. */
 #define ACCEPT_TIMEOUT_S 3600
 
+/* Of a socket; -1 where it is none. */
+static int option_of(int fd, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    return getsockopt(fd, SOL_SOCKET, option, &value, &size) == 0 ? value : -1;
+}
+
+bool listener_is_channel(int fd)
+{
+    return option_of(fd, SO_TYPE) == SOCK_SEQPACKET && option_of(fd, SO_DOMAIN) == AF_UNIX;
+}
+
 bool listener_is(int fd)
 {
-    int is_listening = 0;
-    socklen_t size = sizeof(is_listening);
-    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening, &size) == 0 && is_listening;
+    return option_of(fd, SO_ACCEPTCONN) == 1 || listener_is_channel(fd);
 }
 
 void listener_init(struct listener *listener, int fd)
@@ -29,11 +41,55 @@ void listener_init(struct listener *listener, int fd)
     struct sockaddr_storage address = { 0 };
     socklen_t size = sizeof(address);
     getsockname(fd, (struct sockaddr *)&address, &size);
-    *listener = (struct listener){ .fd = fd, .is_tcp = address.ss_family != AF_UNIX };
+    *listener = (struct listener){
+        .fd = fd, .is_tcp = address.ss_family != AF_UNIX, .is_channel = listener_is_channel(fd)
+    };
+}
+
+/* One byte, and the connection beside it (unix(7), SCM_RIGHTS). */
+union passing {
+    struct cmsghdr header;
+    char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+bool listener_pass(int channel, int fd)
+{
+    char byte = 0;
+    union passing beside = { .header = { .cmsg_len = CMSG_LEN(sizeof(fd)),
+                                 .cmsg_level = SOL_SOCKET,
+                                 .cmsg_type = SCM_RIGHTS } };
+    struct iovec data = { &byte, 1 };
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &beside, .msg_controllen = sizeof(beside)
+    };
+
+    memcpy(CMSG_DATA(&beside.header), &fd, sizeof(fd));
+    return sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+}
+
+/* As accept4: EPIPE where the keeper is gone. */
+static int receive(int channel)
+{
+    char byte;
+    int fd = -1;
+    union passing beside = { .header = { .cmsg_len = 0 } };
+    struct iovec data = { &byte, 1 };
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &beside, .msg_controllen = sizeof(beside)
+    };
+
+    ssize_t got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+    if (got > 0 && beside.header.cmsg_len == CMSG_LEN(sizeof(fd)))
+        memcpy(&fd, CMSG_DATA(&beside.header), sizeof(fd));
+    else if (got >= 0)
+        errno = got == 0 ? EPIPE : EMFILE; /* without room for it, the kernel drops it */
+    return fd;
 }
 
 int listener_accept(const struct listener *listener)
 {
+    if (listener->is_channel)
+        return receive(listener->fd);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0 && listener->is_tcp) {
         /* Over TCP an accepted socket inherits the time limit. */
@@ -69,6 +125,7 @@ enum listener_trouble listener_judge(int error)
     case EINVAL:
     case ENOTSOCK:
     case EOPNOTSUPP:
+    case EPIPE:
         return LISTENER_USELESS;
     default:
         return LISTENER_AGAIN; /* accept(2) lists many errors of the one connection */

@@ -1,4 +1,5 @@
-/* listener: the listening socket that the web server hands over as fd 0. */
+/* listener: where connections come from: the listening socket that the web server hands over as fd
+ * 0, or a channel over which a keeper hands on what it has accepted there (keep.h). */
 #ifndef LIB_LISTENER_H
 #define LIB_LISTENER_H
 
@@ -7,16 +8,22 @@
 struct listener {
     int fd;
     bool is_tcp;
+    bool is_channel;
 };
 
-/* Is `fd` a listening socket? */
+/* Do connections come from `fd`: is it a listening socket or a channel? */
 bool listener_is(int fd);
+bool listener_is_channel(int fd);
 
 /* Makes accept on it end with EINTR after a signal, which it otherwise would not. */
 void listener_init(struct listener *listener, int fd);
 
 /* Waits for a connection. Returns its socket, or -1 with errno. */
 int listener_accept(const struct listener *listener);
+
+/* Puts a connection into the other end of a channel. False where it has no room, or nobody is
+ * there; never waits. */
+bool listener_pass(int channel, int fd);
 
 /* Is there a connection that listener_accept would return at once? */
 bool listener_has_waiting(const struct listener *listener);

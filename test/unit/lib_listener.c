@@ -1,0 +1,117 @@
+/* lib_listener: connections cross a channel, one by one and in their order. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "lib/listener.h"
+
+struct ends {
+    int keeper, program;
+    struct listener listener;
+};
+
+static struct ends open_channel(void)
+{
+    int fds[2];
+    struct ends ends;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds), 0);
+    ends.keeper = fds[0];
+    ends.program = fds[1];
+    listener_init(&ends.listener, ends.program);
+    return ends;
+}
+
+static void close_channel(struct ends *ends)
+{
+    if (ends->keeper >= 0)
+        close(ends->keeper);
+    close(ends->program);
+}
+
+/* Passes one end of a pipe on and closes it here; what is written there later is `letter`. */
+static int pass_pipe(struct ends *ends, char letter)
+{
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(write(fds[1], &letter, 1), 1);
+    assert_true(listener_pass(ends->keeper, fds[0]));
+    close(fds[0]);
+    return fds[1];
+}
+
+static void what_is_passed_arrives_in_order(void **state)
+{
+    (void)state;
+    struct ends ends = open_channel();
+    int writing[3];
+    assert_true(listener_is(ends.program) && listener_is_channel(ends.program));
+    assert_false(listener_has_waiting(&ends.listener));
+    for (int i = 0; i < 3; i++)
+        writing[i] = pass_pipe(&ends, (char)('a' + i));
+    assert_true(listener_has_waiting(&ends.listener));
+    for (int i = 0; i < 3; i++) {
+        char letter;
+        int fd = listener_accept(&ends.listener);
+        assert_true(fd >= 0 && fcntl(fd, F_GETFD) == FD_CLOEXEC);
+        assert_int_equal(read(fd, &letter, 1), 1);
+        assert_int_equal(letter, 'a' + i);
+        close(fd);
+        close(writing[i]);
+    }
+    assert_false(listener_has_waiting(&ends.listener));
+    close_channel(&ends);
+}
+
+static void a_full_channel_takes_no_more_and_keeps_what_it_has(void **state)
+{
+    (void)state;
+    struct ends ends = open_channel();
+    int count = 0, fd;
+    while (listener_pass(ends.keeper, STDIN_FILENO))
+        count++;
+    assert_true(count > 64);
+    for (int i = 0; i < count; i++) {
+        assert_true((fd = listener_accept(&ends.listener)) >= 0);
+        close(fd);
+    }
+    assert_true(listener_pass(ends.keeper, STDIN_FILENO));
+    close_channel(&ends);
+}
+
+static void without_a_keeper_it_is_of_no_use(void **state)
+{
+    (void)state;
+    struct ends ends = open_channel();
+    close(ends.keeper);
+    ends.keeper = -1;
+    assert_int_equal(listener_accept(&ends.listener), -1);
+    assert_int_equal(listener_judge(errno), LISTENER_USELESS);
+    close_channel(&ends);
+}
+
+static void other_sockets_are_none(void **state)
+{
+    (void)state;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_false(listener_is(fds[0]) || listener_is_channel(fds[0]));
+    close(fds[0]);
+    assert_false(listener_is(fds[0]));
+    close(fds[1]);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_passed_arrives_in_order),
+        cmocka_unit_test(a_full_channel_takes_no_more_and_keeps_what_it_has),
+        cmocka_unit_test(without_a_keeper_it_is_of_no_use),
+        cmocka_unit_test(other_sockets_are_none),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
