@@ -25,7 +25,7 @@ COPY --from=build /src/build/errors /app/bin/errors
 COPY lighttpd/common.conf /app/lighttpd/
 WORKDIR /app/bin
 USER app
-ENV RUN_DIR=/run/app MAX_FDS=12288
+ENV RUN_DIR=/run/app MAX_FDS=24576
 STOPSIGNAL SIGINT
 
 FROM base AS users

@@ -20,8 +20,9 @@
 #define RETRY_S 1
 
 /* A thread with one call under way has the web server's connection, a connection to the service,
- * two that wake its wait, and one that tells of the client's end. */
-#define DESCRIPTORS_EACH 6
+ * two that wake its wait, and two that tell of the client's end; composed replies have more calls.
+ */
+#define DESCRIPTORS_EACH 8
 #define DESCRIPTORS_MORE 64 /* what is open anyway */
 
 static const char usage[] = "usage: fcgi-gateway [FILE]          serve, started by a web server\n"
@@ -39,21 +40,29 @@ static const char *config_path(const char *argument)
     return variable && *variable ? variable : "fcgi-gateway/gateway.json";
 }
 
-/* As many descriptors as so many requests need, if the system lets us; else it is said, as a
- * request that finds none has to wait for one. */
-static void take_descriptors(unsigned requests)
+/* Takes as many descriptors as so many requests need, if the system lets us. Returns how many
+ * requests there can be: one that finds no descriptor would be lost, one that finds no place is
+ * refused. */
+static unsigned take_descriptors(unsigned requests)
 {
     rlim_t wanted = (rlim_t)requests * DESCRIPTORS_EACH + DESCRIPTORS_MORE;
     struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
-        return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return requests;
+    rlim_t had = limit.rlim_cur;
     limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
-        fprintf(stderr,
-            "fcgi-gateway: warning: %u requests at the same time may need %llu descriptors, and "
-            "the "
-            "limit is %llu (see limits.concurrent, and MAX_FDS of the web server)\n",
-            requests, (unsigned long long)wanted, (unsigned long long)limit.rlim_cur);
+    if (had < limit.rlim_cur && setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        had = limit.rlim_cur;
+    if (had >= wanted)
+        return requests;
+    unsigned possible =
+        had > 2 * DESCRIPTORS_MORE ? (unsigned)((had - DESCRIPTORS_MORE) / DESCRIPTORS_EACH) : 1;
+    fprintf(stderr,
+        "fcgi-gateway: warning: %llu descriptors are enough for %u requests at the same time and "
+        "not "
+        "for %u (limits.concurrent; see MAX_FDS)\n",
+        (unsigned long long)had, possible, requests);
+    return possible;
 }
 
 static int run(const char *file)
@@ -62,7 +71,7 @@ static int run(const char *file)
     struct live *live = live_new(file, stderr);
     if (!live)
         return 1;
-    take_descriptors((unsigned)live_config(live)->concurrent_max);
+    unsigned places = take_descriptors((unsigned)live_config(live)->concurrent_max);
     struct responder responder = {
         .name = "fcgi-gateway",
         .handle = gateway_handle,
@@ -74,7 +83,7 @@ static int run(const char *file)
         .reload = reload,
         .context = live,
         .overload_retry_s = RETRY_S,
-        .threads_max = (unsigned)live_config(live)->concurrent_max,
+        .threads_max = places,
         .body_max = INT64_MAX, /* the configuration's own, which may change: see gateway.c */
         .kept_fd = live_kept_fd(live),
     };

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Any value will do, see listener_init; the rarer the better. */
 #define ACCEPT_TIMEOUT_S 3600
@@ -67,9 +69,21 @@ bool listener_pass(int channel, int fd)
     return sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
 
+/* Is there a free descriptor? For a connection that finds none the kernel closes it, which accept
+ * does not. */
+static bool has_room(void)
+{
+    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
 /* As accept4: EPIPE where the keeper is gone. */
 static int receive(int channel)
 {
+    if (!has_room())
+        return -1;
     char byte;
     int fd = -1;
     union passing beside = { .header = { .cmsg_len = 0 } };

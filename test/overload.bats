@@ -159,3 +159,14 @@ is_over() { (($(said 'overloaded: .*') == $(said 'the overload is over: [0-9]+ r
   write_config "$CONCURRENT"
   "$CONTROL" reload
 }
+
+@test "there are as many places as there are descriptors for, and the log says so" {
+  write_config 9000
+  run -0 "$CONTROL" stop gateway
+  (ulimit -n 1200 && "$CONTROL" start gateway 3>&-)
+  grep -qE '^fcgi-gateway: warning: 1200 descriptors are enough for 142 requests at the same time and not for 9000 ' \
+    "$RUN_DIR/gateway.log"
+  "$BUILD/test/fixtures/load" 250 once "$URL/slow?ms=1000" >"$BATS_TEST_TMPDIR/body"
+  cat "$BATS_TEST_TMPDIR/body"
+  [ "$(field '.statuses | keys | tostring')" = '["200","503"]' ]
+}
