@@ -149,7 +149,7 @@ static void say_pass(struct explanation *self)
 {
     const struct upstream *upstream = self->route->upstream;
     int timeout_ms = self->route->timeout_ms ? self->route->timeout_ms : upstream->timeout_ms;
-    struct str server = upstream->servers->text;
+    struct str server = upstream->servers->address.text;
     explain_line(self, "Pass", "to %.*s, %.*s", (int)upstream->name.len, upstream->name.at,
         (int)server.len, server.at);
     if (self->route->target)

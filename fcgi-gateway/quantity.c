@@ -1,4 +1,4 @@
-/* quantity: durations and sizes as people write them, read and written.
+/* quantity: durations, sizes and shares as people write them, read and written.
  *
  * The unit stands with the number, so that nobody has to know whether a bare 5 is seconds.
  */
@@ -27,6 +27,8 @@ static const struct unit sizes[] = {
     { "KiB", 1024 },
     { "B", 1 },
 };
+
+static const struct unit shares[] = { { "%", 1 } };
 
 static const char *write_in_units(struct arena *arena, int64_t number, const struct unit *unit)
 {
@@ -72,4 +74,9 @@ int64_t quantity_duration_of(const char *text)
 int64_t quantity_size_of(const char *text)
 {
     return measure(text, sizes);
+}
+
+int64_t quantity_share_of(const char *text)
+{
+    return measure(text, shares);
 }

@@ -1,4 +1,4 @@
-/* quantity: durations and sizes as people write them, read and written. */
+/* quantity: durations, sizes and shares as people write them, read and written. */
 #ifndef GATEWAY_QUANTITY_H
 #define GATEWAY_QUANTITY_H
 
@@ -15,5 +15,8 @@ const char *quantity_size(struct arena *arena, int64_t bytes);
  * large for the type. */
 int64_t quantity_duration_of(const char *text);
 int64_t quantity_size_of(const char *text);
+
+/* "50%": the number, or -1. */
+int64_t quantity_share_of(const char *text);
 
 #endif

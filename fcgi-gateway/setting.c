@@ -286,6 +286,35 @@ bool setting_int(struct settings *settings, uint32_t node, int least, int most, 
     return true;
 }
 
+bool setting_percent(struct settings *settings, uint32_t node, int least, int *percent)
+{
+    struct str text, raw = json_raw(&settings->json, node);
+    if (settings->json.nodes[node].type == JSON_NUMBER)
+        setting_mistake(settings, node, "a share is a text: \"%.*s%%\"", (int)raw.len, raw.at);
+    if (settings->json.nodes[node].type == JSON_NUMBER || !setting_text(settings, node, &text))
+        return false;
+    const char *written = arena_copy(settings->arena, text.at, text.len);
+    int64_t share = quantity_share_of(written);
+    if (share < least || share > 100) {
+        setting_mistake(
+            settings, node, "'%s' is no share from %d%% to 100%% (write \"50%%\")", written, least);
+        return false;
+    }
+    *percent = (int)share;
+    return true;
+}
+
+bool setting_bool(struct settings *settings, uint32_t node, bool *is_true)
+{
+    enum json_type type = settings->json.nodes[node].type;
+    if (type != JSON_TRUE && type != JSON_FALSE) {
+        setting_mistake(settings, node, "expected true or false, not %s", json_type_name(type));
+        return false;
+    }
+    *is_true = type == JSON_TRUE;
+    return true;
+}
+
 /* What may not stand in a path or query as it is (RFC 3986 section 3.3). */
 static bool is_target(struct str text)
 {

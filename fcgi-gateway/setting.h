@@ -69,6 +69,12 @@ bool setting_size(struct settings *settings, uint32_t node, int64_t *bytes);
 /* A whole number from `least` to `most`. */
 bool setting_int(struct settings *settings, uint32_t node, int least, int most, int *number);
 
+/* "50%": the number, from `least` to 100. */
+bool setting_percent(struct settings *settings, uint32_t node, int least, int *percent);
+
+/* true or false. */
+bool setting_bool(struct settings *settings, uint32_t node, bool *is_true);
+
 /* May the text stand in a URI as path and query (RFC 3986 section 3.3), outside of references? If
  * not, a mistake is noted at `node`. */
 bool setting_target(struct settings *settings, uint32_t node, struct str text);

@@ -54,7 +54,7 @@ bool caller_is_client_gone(const struct caller *caller)
 void caller_start(struct caller *caller, struct call *call)
 {
     struct course *course = arena_zero(call->arena, sizeof *course);
-    struct transfer_terms terms = { .address = call->upstream->servers,
+    struct transfer_terms terms = { .address = &call->upstream->servers->address,
         .host = call->upstream->name };
     course->call = call;
     course->started_us = log_clock_us();

@@ -5,18 +5,40 @@
 #define GATEWAY_UPSTREAM_H
 
 #include "address.h"
+#include "balance.h"
+#include "breaker.h"
+#include "bulkhead.h"
 #include "call.h"
+#include "retry.h"
 #include "lib/request.h"
+
+struct template_text;
+
+struct upstream_server {
+    struct address address;
+    int weight;
+    bool is_draining; /* calls under way end there, no new ones are made */
+};
 
 struct upstream {
     struct str name;  /* "users" */
     struct str title; /* "Users service": for messages to callers */
-    struct address *servers;
-    int server_count;
+    struct upstream_server *servers;
+    int server_count; /* 1 to SERVERS_MAX */
     int timeout_ms;
+
     const char *health_path;
     int health_timeout_ms;
     struct str health_name; /* its member of the health reply */
+    int check_interval_ms;  /* of active checks; 0: there are none */
+
+    struct balance_settings balance;
+    const struct template_text *balance_key; /* of BALANCE_HASH */
+    bool has_breaker;
+    struct breaker_settings breaker;
+    struct retry_settings retry;
+    int attempt_timeout_ms; /* of an attempt after which another may follow; 0: see upstream.c */
+    struct bulkhead_settings places;
 };
 
 struct caller;

@@ -1,55 +1,15 @@
 /* upstream_plan: the services behind the gateway, as the file says them.
  *
- * Knows what may be written about a service and a server; knows nothing of how calls are made.
+ * Knows what may be written about a service; knows nothing of how calls are made.
  */
 #include "upstream_plan.h"
 #include "config.h"
-#include "host.h"
+#include "guard_plan.h"
+#include "server_plan.h"
 
-#define SOCKET_PATH_MAX 107 /* what struct sockaddr_un has room for, and a NUL */
+#define CHECKS_MAX 100 /* in a row; more would take too long to mean anything */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
-
-/* "http://host:port" or "unix:path". */
-static void set_address(
-    struct settings *settings, uint32_t node, struct address *address, struct str text)
-{
-    const char *server = arena_copy(settings->arena, text.at, text.len);
-    address->text = text;
-    if (strncmp(server, "unix:", 5) == 0 && server[5]) {
-        if (strlen(server + 5) > SOCKET_PATH_MAX)
-            setting_mistake(
-                settings, node, "the path of a unix socket has at most %d bytes", SOCKET_PATH_MAX);
-        address->socket_path = server + 5;
-        address->url = "http://localhost/";
-        return;
-    }
-    const char *scheme_end = strstr(server, "://");
-    bool is_http = strncmp(server, "http://", 7) == 0 || strncmp(server, "https://", 8) == 0;
-    struct str path = str_of(scheme_end ? scheme_end + 3 : server), host, port;
-    bool has_port = host_split(str_take(&path, '/'), &host, &port);
-    if (!is_http || !host_is_good(host) || str_has(port, '@') || path.len > 0) {
-        setting_mistake(settings, node,
-            "'%s' is no server (write \"http://host:port\" or \"unix:path\")", server);
-        return;
-    }
-    if (has_port && !host_is_port(port))
-        setting_mistake(settings, node, "'%s': " HOST_WRONG_PORT, server);
-    address->url = server;
-}
-
-static void read_servers(struct settings *settings, uint32_t node, void *target)
-{
-    const struct json_node *list = &settings->json.nodes[node];
-    struct upstream *upstream = target;
-    struct str text;
-    upstream->servers = arena_zero(settings->arena, sizeof *upstream->servers);
-    upstream->server_count = 1;
-    if (list->type != JSON_ARRAY || list->count != 1)
-        setting_mistake(settings, node, "'servers' is an array of one server");
-    else if (setting_text(settings, node + 1, &text))
-        set_address(settings, node + 1, upstream->servers, text);
-}
 
 static void read_timeout(struct settings *settings, uint32_t node, void *target)
 {
@@ -83,12 +43,30 @@ static void read_health_name(struct settings *settings, uint32_t node, void *tar
     setting_name(settings, node, &((struct upstream *)target)->health_name);
 }
 
+static void read_health_interval(struct settings *settings, uint32_t node, void *target)
+{
+    setting_duration(settings, node, &((struct upstream *)target)->check_interval_ms);
+}
+
+static void read_fall(struct settings *settings, uint32_t node, void *target)
+{
+    setting_int(settings, node, 1, CHECKS_MAX, &((struct upstream *)target)->balance.servers.fall);
+}
+
+static void read_rise(struct settings *settings, uint32_t node, void *target)
+{
+    setting_int(settings, node, 1, CHECKS_MAX, &((struct upstream *)target)->balance.servers.rise);
+}
+
 static void read_health(struct settings *settings, uint32_t node, void *target)
 {
     static const struct setting known[] = {
         { "path", false, read_health_path },
         { "timeout", false, read_health_timeout },
         { "name", false, read_health_name },
+        { "interval", false, read_health_interval },
+        { "fall", false, read_fall },
+        { "rise", false, read_rise },
     };
     setting_object(settings, node, known, COUNT(known), target);
 }
@@ -96,10 +74,16 @@ static void read_health(struct settings *settings, uint32_t node, void *target)
 static void read_upstream(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
     static const struct setting known[] = {
-        { "servers", true, read_servers },
+        { "servers", true, server_plans_read },
         { "timeout", false, read_timeout },
         { "title", false, read_title },
         { "health", false, read_health },
+        { "balance", false, server_plan_read_balance },
+        { "outlier", false, guard_plan_read_outlier },
+        { "breaker", false, guard_plan_read_breaker },
+        { "retry", false, guard_plan_read_retry },
+        { "max_concurrent", false, guard_plan_read_concurrent },
+        { "queue", false, guard_plan_read_queue },
     };
     struct config *config = target;
     struct upstream *upstream = &config->upstreams[config->upstream_count++];
@@ -112,6 +96,7 @@ static void read_upstream(struct settings *settings, uint32_t name, uint32_t val
         .health_timeout_ms = 2000,
         .health_name = text,
     };
+    guard_plan_defaults(upstream);
     if (!setting_is_word(text, ":/{}"))
         setting_mistake(
             settings, name, "an upstream's name is one word without ' ', ':', '/', '{', '}'");

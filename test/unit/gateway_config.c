@@ -30,7 +30,7 @@ static const struct check checks[] = {
         "2:13: 'routes' stands here twice (first in line 2)\n" },
     { "{\"upstreams\":{\"u\":{}},\"routes\":{}}", "1:19: 'servers' is missing here\n" },
     { "{\"upstreams\":{\"u\":{\"servers\":[]}},\"routes\":{}}",
-        "1:30: 'servers' is an array of one server\n" },
+        "1:30: 'servers' is an array of one server or more\n" },
     { "{\"upstreams\":{\"u\":{\"servers\":[\"http://h:1/\"]}},\"routes\":{}}",
         "1:15: warning: no route uses the upstream 'u'\n" },
     { "{\"upstreams\":{\"u\":{\"servers\":[\"http://h/x\"]}},\"routes\":{}}",
@@ -260,8 +260,8 @@ static void values_arrive(void **state)
             &arena, stderr);
     assert_non_null(config);
     const struct upstream *upstream = &config->upstreams[0];
-    assert_string_equal(upstream->servers->url, "http://h:1");
-    assert_null(upstream->servers->socket_path);
+    assert_string_equal(upstream->servers->address.url, "http://h:1");
+    assert_null(upstream->servers->address.socket_path);
     assert_int_equal(upstream->timeout_ms, 120000);
     assert_int_equal(upstream->health_timeout_ms, 1000);
     assert_string_equal(upstream->health_path, "/h");
