@@ -6,6 +6,7 @@
 #include "failure.h"
 #include "forward.h"
 #include "lib/log.h"
+#include "upstream_key.h"
 
 struct ask *ask_of(struct call *call)
 {
@@ -92,6 +93,7 @@ const struct reference *ask_prepare(struct ask *ask, const struct call_plan *pla
             .timeout_ms = plan->timeout_ms ? plan->timeout_ms : plan->upstream->timeout_ms,
             .deadline_us = terms->deadline_us,
             .arena = arena,
+            .key = upstream_key(plan->upstream, values),
         },
     };
     const struct reference *missing = template_text_write_target(plan->target, values, &target);

@@ -158,7 +158,9 @@ static void count(struct breaker *breaker, const struct breaker_settings *settin
     struct breaker_bucket *bucket = bucket_at(breaker, slot);
     bucket->calls++;
     bucket->failures += !is_good;
-    if (is_dead(breaker, settings, is_good, now_us) || is_failing(breaker, settings, slot))
+    /* Nothing opens on a call that went well: the service may be back already. */
+    if (is_dead(breaker, settings, is_good, now_us) ||
+        (!is_good && is_failing(breaker, settings, slot)))
         open(breaker, now_us);
 }
 

@@ -8,6 +8,7 @@
 #include "lib/arena.h"
 #include "lib/str.h"
 
+struct course;
 struct upstream;
 
 /* A whole reply that is kept for composing may be this long; longer ones break the call. */
@@ -40,6 +41,8 @@ struct call {
     int timeout_ms;
     long long deadline_us; /* of log_clock_us: the call ends then at the latest; 0: none */
     struct arena *arena;   /* for what comes back */
+    uint64_t key;          /* of the server, where the upstream balances by one: upstream_key */
+    int only_server;       /* from 1: this one is asked, once, whatever is known of it; 0: any */
 
     /* The body to send, or no `read`: bytes read, 0 at its end, -1 where the client went away. */
     ssize_t (*read)(struct call *call, void *bytes, size_t size);
@@ -64,7 +67,14 @@ struct call {
     int status;
     struct call_field *first_field, *last_field; /* in the order of the reply */
     struct str body;                             /* where it was collected */
-    long long took_us;
+    long long took_us;                           /* all of it: waiting, attempts, pauses */
+    int tries;                                   /* attempts that were made */
+    int waited_ms;      /* of a timeout: how long the service had; 0: timeout_ms */
+    int retry_after_s;  /* of CALL_REFUSED: not sooner than in so many seconds */
+    bool is_unsent;     /* no connection was made: the service has seen nothing of it */
+    bool is_body_begun; /* `read` was called */
+
+    struct course *course; /* upstream.c's own */
 };
 
 /* The first header field of the reply with this name (letter case ignored), or an empty str. */

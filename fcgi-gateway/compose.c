@@ -290,9 +290,7 @@ static int tell_failure(
 static int reply_failure(struct composition *self, struct reply *reply, const struct call *call)
 {
     struct error_values error = failure_of(call, &self->route->errors);
-    struct str retry_after = call_field(call, "Retry-After");
-    if (retry_after.at)
-        reply_field(reply, "Retry-After", retry_after);
+    failure_retry_after(reply, call);
     return tell_failure(self, reply, &error);
 }
 

@@ -43,9 +43,10 @@ struct error_values failure_of(const struct call *call, const struct error_plan 
         return values_of(call, plan, ERROR_TIMEOUT, " timeout",
             call->cause ? why
                         : join(call->arena, STR("Service did not respond in "),
-                              failure_duration(call->arena, call->timeout_ms)));
+                              failure_duration(call->arena,
+                                  call->waited_ms ? call->waited_ms : call->timeout_ms)));
     case CALL_REFUSED:
-        return values_of(call, plan, ERROR_REFUSED, " not asked", why);
+        return values_of(call, plan, ERROR_REFUSED, " unavailable", why);
     case CALL_GONE:
         return values_of(call, plan, ERROR_GONE, " not asked", why);
     default:
@@ -72,6 +73,18 @@ struct error_values failure_of_wait(
     return failure_of(&call, &route->errors);
 }
 
+void failure_retry_after(struct reply *reply, const struct call *call)
+{
+    struct str said = call_field(call, "Retry-After");
+    struct buf seconds;
+    buf_init(&seconds, call->arena);
+    buf_int(&seconds, call->retry_after_s);
+    if (call->outcome == CALL_REFUSED)
+        reply_field(reply, "Retry-After", buf_as_str(&seconds));
+    else if (said.at)
+        reply_field(reply, "Retry-After", said);
+}
+
 struct error_values failure_of_client(const struct error_plan *plan)
 {
     return (struct error_values){ STR("Client closed the connection"),
@@ -90,6 +103,9 @@ void failure_log_call(struct request *request, struct str name, const struct cal
         [CALL_REFUSED] = "(refused)",
         [CALL_UNMADE] = "(not made)",
     };
-    buf_printf(&request->log, "%s%.*s=%.1fms%s", request->log.len ? " " : "", (int)name.len,
-        name.at, call->took_us / 1000.0, outcomes[call->outcome]);
+    buf_printf(&request->log, "%s%.*s=%.1fms", request->log.len ? " " : "", (int)name.len, name.at,
+        call->took_us / 1000.0);
+    if (call->tries > 1)
+        buf_printf(&request->log, "(%d tries)", call->tries);
+    buf_text(&request->log, outcomes[call->outcome]);
 }

@@ -3,6 +3,7 @@
 #define GATEWAY_FAILURE_H
 
 #include "config.h"
+#include "lib/reply.h"
 #include "lib/request.h"
 
 /* What a call that ended with anything but a usable reply means to the client: "Users service
@@ -12,6 +13,10 @@ struct error_values failure_of(const struct call *call, const struct error_plan 
 
 /* The same where all calls went well and the route's jq program did not. */
 struct error_values failure_of_jq(const struct error_plan *plan);
+
+/* Adds Retry-After (RFC 9110 section 10.2.3) to the reply that tells of it, where the gateway knows
+ * when to come again, or the service has said it. */
+void failure_retry_after(struct reply *reply, const struct call *call);
 
 /* "5 seconds", "1 second", "1.5 seconds", "120 milliseconds" */
 const char *failure_duration(struct arena *arena, int duration_ms);

@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "coalesce.h"
 #include "good_copy.h"
+#include "upstream_state.h"
 
 #define CACHE_LINE 64 /* a slot has its own: it is written twice per request */
 
@@ -31,10 +32,11 @@ struct live_slot {
 
 struct live {
     const char *file;
-    struct good_copy copy; /* of the text of what is in use */
+    struct good_copy copy;         /* of the text of what is in use */
+    struct upstream_states states; /* what all editions share; of the thread that reloads */
     _Atomic(struct edition *) current;
     struct edition *replaced; /* not freed yet; only of the thread that reloads */
-    struct cache *cache;      /* these two outlive every edition */
+    struct cache *cache;      /* these two and the states outlive every edition */
     struct coalescer *coalescer;
     pthread_mutex_t lock; /* of the list of slots: taken when threads come and go */
     struct live_slot *slots;
@@ -60,13 +62,22 @@ static struct edition *edition_read(const char *file, FILE *out)
     return NULL;
 }
 
-/* What the edition gets that is not its own. */
+/* An edition comes into use: it gets what is not its own. */
 static void attach(struct live *live, struct edition *edition)
 {
     struct config *config = edition->config;
     config->cache = live->cache;
     config->coalescer = live->coalescer;
     cache_resize(live->cache, (size_t)config->cache_bytes);
+    upstream_states_attach(&live->states, config->upstreams, config->upstream_count);
+}
+
+/* One that was in use is used by nobody any more. */
+static void retire(struct live *live, struct edition *edition)
+{
+    struct config *config = edition->config;
+    upstream_states_detach(&live->states, config->upstreams, config->upstream_count);
+    edition_free(edition);
 }
 
 struct live *live_new(const char *file, FILE *out)
@@ -100,10 +111,10 @@ void live_free(struct live *live)
 {
     for (struct edition *edition = live->replaced; edition;) {
         struct edition *older = edition->older;
-        edition_free(edition);
+        retire(live, edition);
         edition = older;
     }
-    edition_free(atomic_load(&live->current));
+    retire(live, atomic_load(&live->current));
     pthread_mutex_destroy(&live->lock);
     cache_free(live->cache);
     coalescer_free(live->coalescer);
@@ -174,7 +185,7 @@ static void free_unheld(struct live *live)
             link = &edition->older;
         } else {
             *link = edition->older;
-            edition_free(edition);
+            retire(live, edition);
         }
     }
     pthread_mutex_unlock(&live->lock);

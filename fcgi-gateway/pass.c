@@ -9,6 +9,7 @@
 #include "field_change.h"
 #include "forward.h"
 #include "query.h"
+#include "upstream_key.h"
 
 /* What the call's functions need. */
 struct passage {
@@ -56,8 +57,10 @@ static int finish(struct reply *reply, const struct call *call, const struct rou
     if (call->outcome == CALL_OK)
         return call->status;
     struct error_values error = failure_of(call, &route->errors);
-    if (!reply->is_started)
+    if (!reply->is_started) {
+        failure_retry_after(reply, call);
         return error_reply(reply, &error);
+    }
     reply_break(reply);
     return call->status;
 }
@@ -93,6 +96,7 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
             forward_request(request, config->name), &route->request.fields, &passage.values),
         .timeout_ms = route->timeout_ms ? route->timeout_ms : route->upstream->timeout_ms,
         .arena = request->arena,
+        .key = upstream_key(route->upstream, &passage.values),
         .read = has_body(request) ? read_body : NULL,
         .body_length = request->body_length,
         .body_fd = body_fd,

@@ -102,8 +102,7 @@ static const char *unknown_name(
     struct buf text;
     buf_init(&text, arena);
     buf_printf(&text, "'%.*s' is %s%s", (int)word.len, word.at,
-        scope->pattern.len ? "no call and no path parameter of this route"
-                           : "not known in 'defaults'",
+        scope->pattern.len ? "no call and no path parameter of this route" : "not known here",
         mistake_suggestion(arena, word, known, count));
     return buf_as_text(&text);
 }

@@ -8,8 +8,8 @@
 
 #define RETRY_PERCENTS 100 /* of the budget, for one retry */
 
-/* A new budget's: for the first failures of an upstream that has just been loaded. */
-#define BUDGET_FIRST (10 * RETRY_PERCENTS)
+/* A new budget's: for the first failed call of an upstream that has just been loaded. */
+#define BUDGET_FIRST (2 * RETRY_PERCENTS)
 
 /* What quiet times may save up: as many calls as one server may have under way when it dies, not
  * more, or an outage begins with a wave of retries. */
@@ -34,8 +34,13 @@ void retry_budget_call(struct retry_budget *budget, const struct retry_settings 
         budget->percents = BUDGET_MAX;
 }
 
+bool retry_budget_has(const struct retry_budget *budget)
+{
+    return budget->percents >= RETRY_PERCENTS;
+}
+
 /* Methods are case-sensitive (RFC 9110 section 9.1). */
-static bool is_safe(struct str method)
+bool retry_is_safe(struct str method)
 {
     return str_is(method, "GET") || str_is(method, "HEAD") || str_is(method, "OPTIONS");
 }
@@ -63,7 +68,7 @@ static enum retry_verdict judge(const struct retry_settings *settings,
 {
     if (question->outcome == RETRY_REPLY && !is_temporary(question->status))
         return RETRY_NO_NEED;
-    if (question->outcome != RETRY_NOT_SENT && !is_safe(question->method))
+    if (question->outcome != RETRY_NOT_SENT && !retry_is_safe(question->method))
         return RETRY_NO_METHOD;
     if (question->is_reply_begun || question->is_body_gone)
         return RETRY_NO_WAY_BACK;
@@ -71,7 +76,7 @@ static enum retry_verdict judge(const struct retry_settings *settings,
         return RETRY_NO_ATTEMPTS;
     if (pause_before(settings, question) >= time_left_us)
         return RETRY_NO_TIME;
-    if (budget->percents < RETRY_PERCENTS)
+    if (!retry_budget_has(budget))
         return RETRY_NO_BUDGET;
     return RETRY_YES;
 }

@@ -27,6 +27,9 @@ void retry_budget_init(struct retry_budget *budget);
 /* A request makes its first call. */
 void retry_budget_call(struct retry_budget *budget, const struct retry_settings *settings);
 
+/* Is there one left? */
+bool retry_budget_has(const struct retry_budget *budget);
+
 enum retry_outcome {
     RETRY_NOT_SENT, /* no connection was made: the service has seen nothing of it */
     RETRY_BROKEN,   /* no whole reply, or none in time */
@@ -59,6 +62,9 @@ struct retry_answer {
     enum retry_verdict verdict;
     long long pause_us; /* before the next call, where RETRY_YES */
 };
+
+/* Does the method change nothing (RFC 9110 section 9.2.1)? */
+bool retry_is_safe(struct str method);
 
 /* Takes the retry from the budget where the answer is RETRY_YES. The upstream's mutex is held.
  * Safe methods only (RFC 9110 section 9.2.1: GET, HEAD, OPTIONS); others where nothing was sent.

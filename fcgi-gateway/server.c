@@ -179,16 +179,22 @@ static bool note_success(
     return true;
 }
 
-bool server_end(struct server *server, const struct server_settings *settings,
+bool server_tell(struct server *server, const struct server_settings *settings,
     struct server_list list, struct server_result result, long long now_us)
 {
-    server_forget(server);
     if (result.started_us < server->out_since_us)
         return false;
     note_time(server, settings, result, now_us);
     if (result.is_good)
         return note_success(server, settings, now_us);
     return note_failure(server, settings, list, now_us);
+}
+
+bool server_end(struct server *server, const struct server_settings *settings,
+    struct server_list list, struct server_result result, long long now_us)
+{
+    server_forget(server);
+    return server_tell(server, settings, list, result, now_us);
 }
 
 void server_forget(struct server *server)

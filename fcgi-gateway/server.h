@@ -88,13 +88,18 @@ struct server_result {
     bool is_good;
 };
 
-/* A call to it has ended. Returns whether its state has changed. A call from before it was ejected
+/* What a call to it says, at its end or before that (a long reply is good long before it ends).
+ * Returns whether its state has changed. A call from before it was ejected
  * or down says nothing of it any more. A good one from after that brings it back: that is how a
  * wrong check is found out. */
+bool server_tell(struct server *server, const struct server_settings *settings,
+    struct server_list list, struct server_result result, long long now_us);
+
+/* A call to it has ended, and says this: both at once. */
 bool server_end(struct server *server, const struct server_settings *settings,
     struct server_list list, struct server_result result, long long now_us);
 
-/* A call to it ended without saying anything of it: the client went away. */
+/* A call to it ended: it has been told, or says nothing (the client went away). */
 void server_forget(struct server *server);
 
 /* An active check's result. Returns whether its state has changed. */

@@ -36,12 +36,16 @@
 /* Waits are made of pieces no longer than this. */
 #define WAIT_MAX_MS (60 * 60 * 1000)
 
+/* Says a server how many milliseconds are left for its reply. */
+#define TIMEOUT_FIELD "X-Request-Timeout-Ms"
+
 /* Idle connections that one thread keeps. */
 #define CONNECTIONS_KEPT 32L
 
 struct transfer {
     CURL *easy;
     struct call *call; /* NULL while idle */
+    bool (*head)(struct call *call);
     struct curl_slist *fields;
     long long deadline_us;
     int waiting_fd; /* the client's, while it sends nothing of its body; else -1 */
@@ -108,6 +112,7 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *user)
         transfer->deadline_us = log_clock_us() + CLIENT_SILENCE_MAX_US;
         return CURL_READFUNC_PAUSE;
     }
+    call->is_body_begun = true;
     ssize_t got = call->read(call, bytes, size * count);
     if (call->write)
         postpone_deadline(transfer);
@@ -132,7 +137,7 @@ static bool give_head(struct transfer *transfer)
 {
     struct call *call = transfer->call;
     transfer->head_given = true;
-    if (call->head && !call->head(call))
+    if (call->head && !transfer->head(call))
         transfer->client_gone = true;
     if (call->head)
         postpone_deadline(transfer);
@@ -197,6 +202,8 @@ static void set_constants(CURL *easy, struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, ADDRESS_KEPT_S);
+    curl_easy_setopt(
+        easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L); /* a name's addresses share the load */
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -243,7 +250,13 @@ static struct curl_slist *field_list(const struct call *call, const struct trans
         buf_str(&host, terms->host);
         list = append(list, buf_as_text(&host));
     }
+    struct buf left;
+    buf_init(&left, call->arena);
+    buf_printf(&left, TIMEOUT_FIELD ": %d", terms->left_ms > 0 ? terms->left_ms : 1);
+    list = append(list, buf_as_text(&left));
     for (const struct call_field *field = call->fields; field; field = field->next) {
+        if (str_is_nocase(field->name, TIMEOUT_FIELD))
+            continue; /* whatever the client said there: we know better */
         struct buf line;
         buf_init(&line, call->arena);
         buf_str(&line, field->name);
@@ -282,7 +295,7 @@ static void forget_reply(struct call *call)
     call->status = 0;
     call->first_field = call->last_field = NULL;
     call->body = (struct str){ NULL, 0 };
-    call->is_past_deadline = false;
+    call->is_past_deadline = call->is_unsent = false;
 }
 
 void transfer_start(struct transferer *self, struct call *call, const struct transfer_terms *terms)
@@ -295,12 +308,14 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
     transfer->deadline_us = terms->first_us;
+    transfer->head = terms->head;
     buf_init(&transfer->body, call->arena);
     transfer->fields = field_list(call, terms);
     curl_easy_setopt(easy, CURLOPT_URL, terms->address->url);
     curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, terms->address->socket_path);
     curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, call->target);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->fields);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)terms->connect_ms);
     set_method(easy, call);
     transfer->next = self->active;
     self->active = transfer;
@@ -349,6 +364,14 @@ void transferer_free(struct transferer *self)
     free(self);
 }
 
+/* Of curl's results those that come before a connection was made. */
+static bool is_unsent(CURLcode result)
+{
+    return result == CURLE_COULDNT_RESOLVE_HOST || result == CURLE_COULDNT_CONNECT ||
+           result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION ||
+           result == CURLE_OPERATION_TIMEDOUT;
+}
+
 static void set_outcome(struct call *call, enum call_outcome outcome, const char *cause)
 {
     call->outcome = outcome;
@@ -359,6 +382,7 @@ static void set_outcome(struct call *call, enum call_outcome outcome, const char
 static void judge(struct transfer *transfer, CURLcode result)
 {
     struct call *call = transfer->call;
+    call->is_unsent = is_unsent(result);
     if (transfer->client_gone)
         set_outcome(call, CALL_GONE, "The client went away");
     else if (transfer->is_malformed)
@@ -373,6 +397,8 @@ static void judge(struct transfer *transfer, CURLcode result)
         set_outcome(call, CALL_UNREACHABLE, "Host name not found");
     else if (result == CURLE_COULDNT_CONNECT)
         set_outcome(call, CALL_UNREACHABLE, "Connection refused");
+    else if (result == CURLE_OPERATION_TIMEDOUT)
+        set_outcome(call, CALL_UNREACHABLE, "No connection in time");
     else if (result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION)
         set_outcome(call, CALL_UNREACHABLE, "TLS connection failed");
     else if (result == CURLE_UNSUPPORTED_PROTOCOL || result == CURLE_WEIRD_SERVER_REPLY ||

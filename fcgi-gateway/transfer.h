@@ -32,6 +32,11 @@ struct transfer_terms {
     struct str host;    /* for a unix socket, which has none */
     long long first_us; /* of log_clock_us: until then all of it must be over, or where the reply is
                          * streamed, its head be there or some of the request's body have gone up */
+    int left_ms;        /* until first_us: the server is told */
+    int connect_ms;     /* so long the connecting may take; 0: as long as all */
+
+    /* In place of the call's own `head`, where it has one. */
+    bool (*head)(struct call *call);
 };
 
 /* Begins to exchange what `call` asks; it makes progress inside transfer_next. What came back

@@ -1,23 +1,43 @@
 /* upstream: calls to a service, each from its beginning to a result.
  *
- * Decides what a call is made of; how bytes are exchanged with one server is transfer.c's business.
+ *     wait for a place → attempt → over, or a pause and another attempt
+ *
+ * A call has one deadline for all of that. Whether an attempt may be made, and at which server, is
+ * attempt.c's business; how bytes are exchanged, transfer.c's. Only requests that change nothing
+ * are made again, and others that no server has seen; what the client has seen some of, never.
  */
 #include "upstream.h"
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/random.h>
+#include "attempt.h"
 #include "lib/log.h"
 #include "transfer.h"
 
+/* A reply that is streamed for this long is a good one, whatever becomes of it: events that go on
+ * for hours must not keep a breaker waiting for their end. */
+#define STREAM_IS_GOOD_US 1000000
+
+/* A service that says "not before then" may mean a date, or years. */
+#define RETRY_AFTER_MAX_S (24 * 60 * 60)
+
 /* A call under way. In the call's arena. */
 struct course {
+    struct attempt attempt;
     struct call *call;
-    long long started_us;
+    long long started_us, deadline_us;
+    long long pause_until_us; /* 0: none */
+    long long head_us;        /* when this attempt's head came; 0: not yet */
+    bool is_begun;            /* the client has got something */
+    bool is_dropped;          /* this attempt's reply: another one will follow, in place of it */
+    bool is_ended;
     struct course *next; /* in the caller's list */
 };
 
 struct caller {
     struct transferer *transferer;
     struct course *courses;
+    uint64_t seed; /* of random numbers */
 };
 
 struct caller *caller_new(void)
@@ -25,6 +45,8 @@ struct caller *caller_new(void)
     struct caller *caller = calloc(1, sizeof *caller);
     if (!caller)
         return NULL;
+    if (getrandom(&caller->seed, sizeof caller->seed, GRND_NONBLOCK) < 0)
+        caller->seed = (uint64_t)log_clock_us() ^ (uintptr_t)caller;
     caller->transferer = transferer_new();
     if (caller->transferer)
         return caller;
@@ -51,19 +73,238 @@ bool caller_is_client_gone(const struct caller *caller)
     return transferer_is_client_gone(caller->transferer);
 }
 
+/* --- what an end says --- */
+
+/* A status that says that the service itself is in trouble; 501 and 505 are about the request (RFC
+ * 9110 section 15.6). */
+static bool is_trouble(int status)
+{
+    return status >= 500 && status != 501 && status != 505;
+}
+
+static bool is_good(const struct call *call)
+{
+    return call->outcome == CALL_OK && !is_trouble(call->status);
+}
+
+/* Microseconds; a date counts as far away. */
+static long long retry_after_us(const struct call *call)
+{
+    struct str text = call_field(call, "Retry-After");
+    long long seconds = 0;
+    for (size_t i = 0; i < text.len && seconds < RETRY_AFTER_MAX_S; i++)
+        seconds = text.at[i] >= '0' && text.at[i] <= '9' ? seconds * 10 + text.at[i] - '0'
+                                                         : RETRY_AFTER_MAX_S;
+    return seconds * 1000000;
+}
+
+/* May this attempt's end be followed by another attempt? The budget is charged then. */
+static bool wants_repeat(struct course *course, enum retry_outcome outcome)
+{
+    const struct call *call = course->call;
+    long long now_us = log_clock_us();
+    struct retry_question question = {
+        .method = str_of(call->method),
+        .outcome = outcome,
+        .status = call->status,
+        .retry_after_us = retry_after_us(call),
+        .is_reply_begun = course->is_begun,
+        .is_body_gone = call->is_body_begun,
+        .deadline_us = course->deadline_us,
+    };
+    struct retry_answer answer = attempt_repeat(&course->attempt, &question, now_us);
+    if (answer.verdict != RETRY_YES)
+        return false;
+    course->pause_until_us = now_us + answer.pause_us;
+    return true;
+}
+
+/* The reply's head is there, and the client has not seen it yet: false drops it. */
+static bool on_head(struct call *call)
+{
+    struct course *course = call->course;
+    course->head_us = log_clock_us();
+    if (!call->only_server && is_trouble(call->status))
+        course->is_dropped = wants_repeat(course, RETRY_REPLY);
+    if (course->is_dropped)
+        return false;
+    course->is_begun = true;
+    return call->head(call);
+}
+
+/* --- attempts --- */
+
+/* An attempt that may be made again elsewhere leaves time for that. */
+static long long limit_of(const struct course *course, long long now_us)
+{
+    const struct call *call = course->call;
+    const struct upstream *upstream = call->upstream;
+    long long left_us = course->deadline_us - now_us, limit_us = left_us;
+    if (!retry_is_safe(str_of(call->method)))
+        return course->deadline_us;
+    if (upstream->attempt_timeout_ms && course->attempt.count < upstream->retry.attempts_max)
+        limit_us = upstream->attempt_timeout_ms * 1000LL;
+    else if (course->attempt.may_go_elsewhere)
+        limit_us = left_us / 2;
+    return now_us + (limit_us < left_us ? limit_us : left_us);
+}
+
+static void send(struct caller *caller, struct course *course, int server)
+{
+    struct call *call = course->call;
+    long long now_us = log_clock_us();
+    struct transfer_terms terms = {
+        .address = &call->upstream->servers[server].address,
+        .host = call->upstream->name,
+        .first_us = call->only_server ? course->deadline_us : limit_of(course, now_us),
+        .head = on_head,
+    };
+    terms.left_ms = (int)((terms.first_us - now_us) / 1000);
+    if (course->attempt.may_go_elsewhere)
+        terms.connect_ms = (int)((course->deadline_us - now_us) / 2000);
+    course->is_dropped = false;
+    course->head_us = 0;
+    call->tries++;
+    transfer_start(caller->transferer, call, &terms);
+}
+
+/* What a call that was not made says; of one that was made before, its own end says more. */
+static void refuse(struct course *course, const char *why, long long after_us)
+{
+    struct call *call = course->call;
+    course->is_ended = true;
+    if (call->tries > 0 && !course->is_dropped)
+        return;
+    call->outcome = CALL_REFUSED;
+    call->cause = why;
+    call->status = 0;
+    call->first_field = call->last_field = NULL;
+    call->retry_after_s = (int)((after_us + 999999) / 1000000);
+    if (call->retry_after_s < 1)
+        call->retry_after_s = 1;
+}
+
+static void take_step(struct caller *caller, struct course *course, enum attempt_step step)
+{
+    if (step == ATTEMPT_STARTED)
+        send(caller, course, course->attempt.server);
+    else if (step == ATTEMPT_REFUSED)
+        refuse(course, course->attempt.why, course->attempt.retry_after_us);
+}
+
+static void begin(struct caller *caller, struct course *course)
+{
+    course->pause_until_us = 0;
+    take_step(caller, course, attempt_begin(&course->attempt, course->call->key, log_clock_us()));
+}
+
+static void tell(struct course *course, bool good, bool is_repeated, long long now_us)
+{
+    struct attempt *attempt = &course->attempt;
+    long long known_us = course->head_us ? course->head_us : now_us;
+    if (!attempt->is_told)
+        attempt_tell(attempt,
+            (struct attempt_result){ good, is_repeated, known_us - attempt->started_us }, now_us);
+}
+
+static enum retry_outcome retry_outcome_of(const struct call *call)
+{
+    if (call->outcome == CALL_OK)
+        return RETRY_REPLY;
+    return call->is_unsent ? RETRY_NOT_SENT : RETRY_BROKEN;
+}
+
+/* The attempt's exchange is over. */
+static void settle(struct course *course)
+{
+    struct call *call = course->call;
+    long long now_us = log_clock_us();
+    bool is_given_up = call->outcome == CALL_GONE && !course->is_dropped;
+    bool is_repeated = course->is_dropped;
+    if (!call->only_server && !is_given_up) {
+        if (!is_repeated && !is_good(call))
+            is_repeated = wants_repeat(course, retry_outcome_of(call));
+        tell(course, is_good(call), is_repeated, now_us);
+    }
+    if (!call->only_server)
+        attempt_end(&course->attempt);
+    course->is_ended = !is_repeated;
+    if (call->outcome == CALL_TIMEOUT && now_us < course->deadline_us && !course->is_begun)
+        call->waited_ms = (int)((now_us - course->started_us) / 1000);
+    else
+        call->waited_ms = 0;
+}
+
+/* --- time --- */
+
+/* When the course has something to do, whatever its exchange does. */
+static long long due_of(const struct course *course)
+{
+    if (course->pause_until_us)
+        return course->pause_until_us;
+    if (course->attempt.step == ATTEMPT_QUEUED)
+        return course->deadline_us;
+    if (course->attempt.step == ATTEMPT_STARTED && course->is_begun && !course->attempt.is_told)
+        return course->head_us + STREAM_IS_GOOD_US;
+    return LLONG_MAX;
+}
+
+/* It waits for a place: is there one, or is it too late? */
+static void look_for_place(struct caller *caller, struct course *course)
+{
+    struct attempt *attempt = &course->attempt;
+    long long now_us = log_clock_us();
+    take_step(caller, course, attempt_look(attempt, course->call->key, now_us));
+    if (attempt->step != ATTEMPT_QUEUED || now_us < course->deadline_us)
+        return;
+    attempt_end(attempt);
+    refuse(course, "No place for the call became free in time", 0);
+}
+
+static void go_on(struct caller *caller, struct course *course)
+{
+    struct attempt *attempt = &course->attempt;
+    long long now_us = log_clock_us();
+    if (attempt->step == ATTEMPT_QUEUED)
+        look_for_place(caller, course);
+    else if (now_us < due_of(course))
+        return;
+    else if (course->pause_until_us)
+        begin(caller, course);
+    else
+        tell(course, !is_trouble(course->call->status), false, now_us);
+}
+
+/* --- calls --- */
+
+static void start_course(struct caller *caller, struct course *course)
+{
+    const struct call *call = course->call;
+    course->started_us = log_clock_us();
+    course->deadline_us = course->started_us + call->timeout_ms * 1000LL;
+    if (call->deadline_us && call->deadline_us < course->deadline_us)
+        course->deadline_us = call->deadline_us;
+    course->attempt = (struct attempt){
+        .upstream = call->upstream, .wakes = caller->transferer, .seed = &caller->seed
+    };
+    if (call->only_server) {
+        send(caller, course, call->only_server - 1);
+        return;
+    }
+    attempt_first(&course->attempt);
+    begin(caller, course);
+}
+
 void caller_start(struct caller *caller, struct call *call)
 {
     struct course *course = arena_zero(call->arena, sizeof *course);
-    struct transfer_terms terms = { .address = &call->upstream->servers->address,
-        .host = call->upstream->name };
     course->call = call;
-    course->started_us = log_clock_us();
     course->next = caller->courses;
     caller->courses = course;
-    terms.first_us = course->started_us + call->timeout_ms * 1000LL;
-    if (call->deadline_us && call->deadline_us < terms.first_us)
-        terms.first_us = call->deadline_us;
-    transfer_start(caller->transferer, call, &terms);
+    call->course = course;
+    call->is_past_deadline = call->is_body_begun = false;
+    call->tries = call->waited_ms = call->retry_after_s = 0;
+    start_course(caller, course);
 }
 
 /* Takes it out of the list. */
@@ -74,35 +315,50 @@ static struct call *end(struct caller *caller, struct course *course)
         link = &(*link)->next;
     *link = course->next;
     course->call->took_us = log_clock_us() - course->started_us;
+    course->call->course = NULL;
     return course->call;
 }
 
 static struct call *give_up(struct caller *caller, const char *cause)
 {
-    struct call *call = caller->courses->call;
+    struct course *course = caller->courses;
+    struct call *call = course->call;
     transfer_cancel(caller->transferer, call);
+    if (!call->only_server)
+        attempt_end(&course->attempt);
     call->outcome = CALL_GONE;
     call->cause = cause;
-    return end(caller, caller->courses);
+    return end(caller, course);
 }
 
-static struct course *course_of(struct caller *caller, const struct call *call)
+/* Does what is due; the call that has ended, if one has. *next_us is when something will be due. */
+static struct call *go_on_all(struct caller *caller, long long *next_us)
 {
-    struct course *course = caller->courses;
-    while (course->call != call)
-        course = course->next;
-    return course;
+    *next_us = LLONG_MAX;
+    for (struct course *course = caller->courses; course; course = course->next) {
+        if (!course->is_ended)
+            go_on(caller, course);
+        if (course->is_ended)
+            return end(caller, course);
+        long long due_us = due_of(course);
+        *next_us = due_us < *next_us ? due_us : *next_us;
+    }
+    return NULL;
 }
 
 struct call *caller_next(struct caller *caller)
 {
     while (caller->courses) {
+        long long next_us;
         /* One after the other: those that are started from now on are not even sent. */
         if (caller_is_client_gone(caller))
             return give_up(caller, "The client went away");
-        struct call *ended = transfer_next(caller->transferer, LLONG_MAX);
+        struct call *ended = go_on_all(caller, &next_us);
         if (ended)
-            return end(caller, course_of(caller, ended));
+            return ended;
+        ended = transfer_next(caller->transferer, next_us);
+        if (ended)
+            settle(ended->course);
     }
     return NULL;
 }

@@ -13,6 +13,7 @@
 #include "lib/request.h"
 
 struct template_text;
+struct upstream_state;
 
 struct upstream_server {
     struct address address;
@@ -39,6 +40,10 @@ struct upstream {
     struct retry_settings retry;
     int attempt_timeout_ms; /* of an attempt after which another may follow; 0: see upstream.c */
     struct bulkhead_settings places;
+
+    /* What is known of it just now (upstream_state.h). NULL while the file is only looked at. */
+    struct upstream_state *state;
+    struct server **states; /* of its servers, in their order */
 };
 
 struct caller;

@@ -21,7 +21,7 @@ write_config() {
   cat >"$GATEWAY_CONFIG" <<JSON
 {
   "name": "test",
-  "upstreams": { "odd": { "servers": ["\${ODD}"], "title": "Odd service", "timeout": "2s" } },
+  "upstreams": { "odd": { "servers": ["\${ODD}"], "title": "Odd service", "timeout": "2s", "retry": null } },
   "limits": { "body": "1MiB", "cache": "4MiB" },
   "routes": {
     "GET,POST,DELETE /long/{name}": { "pass": "odd /told/{name}", "cache": "1h" },

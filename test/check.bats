@@ -130,7 +130,7 @@ check() {
 
 @test "an unknown key that is like no other is told what is known there" {
   check '{"upstreams":{"u":{"servers":["unix:u"],"title":"U","colour":1}},"routes":{}}' \
-    "1:53: unknown key 'colour' (known here: servers, timeout, title, health)"
+    "1:53: unknown key 'colour' (known here: servers, timeout, title, health, balance, outlier, breaker, retry, max_concurrent, queue)"
   check '{"limits":{"body":"1KiB","size":1},"routes":{}}' "1:26: unknown key 'size' (known here: body, concurrent, cache)"
 }
 

@@ -9,7 +9,7 @@ setup_file() {
   export ODD=unix:$RUN_DIR/misbehave.sock GATEWAY_CONFIG=$BATS_FILE_TMPDIR/gateway.json
   cat >"$GATEWAY_CONFIG" <<'JSON'
 {
-  "upstreams": { "odd": { "servers": ["${ODD}"], "title": "Odd service", "timeout": "20s" } },
+  "upstreams": { "odd": { "servers": ["${ODD}"], "title": "Odd service", "timeout": "20s", "retry": null } },
   "routes": {
     "GET /plain/{name}":  { "pass": "odd /told/{name}" },
     "GET /pass/{name}":   { "pass": "odd /told/{name}", "coalesce": true },

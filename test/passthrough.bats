@@ -18,8 +18,8 @@ setup_file() {
 {
   "name": "test-gateway",
   "upstreams": {
-    "odd":     { "servers": ["${ODD}"], "timeout": "1s", "title": "Odd service" },
-    "tcp":     { "servers": ["${TCP}"], "timeout": "1s", "title": "TCP service" },
+    "odd":     { "servers": ["${ODD}"], "timeout": "1s", "title": "Odd service", "breaker": null },
+    "tcp":     { "servers": ["${TCP}"], "timeout": "1s", "title": "TCP service", "breaker": null },
     "gone":    { "servers": ["${GONE}"], "title": "Gone service" },
     "refused": { "servers": ["http://127.0.0.1:1"], "title": "Refused service" }
   },
@@ -108,7 +108,7 @@ web_server_pid() { processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p'; }
   expect 200
   local names
   names=$(field '.headers[][0]|ascii_downcase' | sort | tr '\n' ' ')
-  [[ $names == "host via x-forwarded-for x-forwarded-host x-forwarded-proto x-request-id " ]] ||
+  [[ $names == "host via x-forwarded-for x-forwarded-host x-forwarded-proto x-request-id x-request-timeout-ms " ]] ||
     { echo "$names" && return 1; }
 }
 

@@ -71,7 +71,9 @@ static void a_share_of_enough_calls_in_the_window_opens_it(void **state)
         { { { 20, false, 0 } }, BREAKER_OPEN },
         { { { 11, true, 0 }, { 10, false, 0 } }, BREAKER_CLOSED },
         { { { 10, true, 0 }, { 10, false, 0 } }, BREAKER_OPEN },
-        { { { 19, false, 0 }, { 1, true, 0 } }, BREAKER_OPEN },
+        /* not on a good one: the service may just be back */
+        { { { 19, false, 0 }, { 1, true, 0 } }, BREAKER_CLOSED },
+        { { { 19, false, 0 }, { 1, true, 0 }, { 1, false, 0 } }, BREAKER_OPEN },
         { { { 100, true, 0 }, { 99, false, SECOND } }, BREAKER_CLOSED },
         { { { 100, true, 0 }, { 99, false, SECOND }, { 1, false, 9 * SECOND } }, BREAKER_OPEN },
         /* what is older than the window does not count, neither for nor against it */

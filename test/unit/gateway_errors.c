@@ -81,7 +81,7 @@ static void every_outcome_has_a_status_and_a_cause(void **state)
             "Service did not respond in 1.5 seconds" },
         { CALL_TIMEOUT, "why", 504, 504, "timeout", "T timeout", "why" },
         { CALL_BROKEN, "why", 502, 502, "broken", "T error", "why" },
-        { CALL_REFUSED, "why", 503, 429, "refused", "T not asked", "why" },
+        { CALL_REFUSED, "why", 503, 429, "refused", "T unavailable", "why" },
         { CALL_GONE, "why", 499, 460, "gone", "T not asked", "why" },
     };
     struct error_plan usual = ERROR_PLAN_DEFAULT;

@@ -190,7 +190,8 @@ static void want_place(struct request *request)
         world.most_inside = world.bulkhead.inside;
 }
 
-static void judge(struct request *request, bool is_good)
+/* Of attempts that others follow the breaker hears nothing. */
+static void judge(struct request *request, bool is_good, bool is_repeated)
 {
     long long *back_us = &world.back_us[request->server];
     struct server_result result = { request->started_us, world.now_us - request->started_us,
@@ -199,7 +200,10 @@ static void judge(struct request *request, bool is_good)
         world.now_us);
     if (is_good && *back_us == 0 && request->started_us >= SICK_UNTIL_US)
         *back_us = world.now_us;
-    breaker_tell(&world.breaker, &breaker_defaults, request->ticket, is_good, world.now_us);
+    if (is_repeated)
+        breaker_forget(&world.breaker, request->ticket);
+    else
+        breaker_tell(&world.breaker, &breaker_defaults, request->ticket, is_good, world.now_us);
 }
 
 static void end_call(struct request *request)
@@ -215,9 +219,9 @@ static void end_call(struct request *request)
     };
     struct retry_answer answer = { .verdict = RETRY_NO_NEED };
     struct bulkhead_waiter *next;
-    judge(request, is_good);
-    if (!is_good)
+    if (!is_good && request->ticket.as != BREAKER_PROBE)
         answer = retry_decide(&retry_defaults, &world.budget, &question, world.now_us);
+    judge(request, is_good, answer.verdict == RETRY_YES);
     request->step = PAUSING;
     request->due_us = world.now_us + answer.pause_us;
     if (answer.verdict != RETRY_YES)
@@ -376,11 +380,11 @@ static void a_sick_service_is_asked_little_and_back_soon(void **state)
     static const struct scenario scenarios[] = {
         { "all three die", 3, 3, DEAD, true, "GET", { 1000, 40, 2, 1500, 3000 } },
         { "all three die, no checks", 3, 3, DEAD, false, "GET", { 1000, 40, 2, 1500, 3000 } },
-        { "all three hang", 3, 3, HANGING, true, "GET", { 1000, 70, 2, 2500, 3000 } },
+        { "all three hang", 3, 3, HANGING, true, "GET", { 1000, 110, 2, 2500, 3000 } },
         { "all three fail", 3, 3, FAILING, true, "GET", { 1000, 40, 2, 1500, 3000 } },
-        { "all three flap", 3, 3, FLAPPING, true, "GET", { 1000, 150, 5, 1500, 3000 } },
+        { "all three flap", 3, 3, FLAPPING, true, "GET", { 1000, 350, 12, 1500, 3000 } },
         { "the only one dies", 1, 1, DEAD, false, "GET", { 1000, 100, 2, 1500, 1500 } },
-        { "the only one hangs", 1, 1, HANGING, false, "GET", { 1000, 170, 1, 2500, 1500 } },
+        { "the only one hangs", 1, 1, HANGING, false, "GET", { 1000, 320, 2, 2500, 1500 } },
     };
     (void)state;
     play_all(scenarios, COUNT(scenarios));

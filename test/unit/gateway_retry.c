@@ -171,7 +171,7 @@ static void an_outage_is_not_multiplied(void **state)
 {
     static const struct {
         int calls, retries;
-    } cases[] = { { 1, 2 }, { 5, 10 }, { 50, 20 }, { 1000, 210 } };
+    } cases[] = { { 1, 2 }, { 5, 3 }, { 50, 12 }, { 1000, 202 } };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         setup(NULL);

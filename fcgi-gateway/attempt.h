@@ -1,0 +1,76 @@
+/* attempt: one attempt of a call, as far as the upstream's rules are concerned: may it begin, at
+ * which server, what its end says, and may another one follow. */
+#ifndef GATEWAY_ATTEMPT_H
+#define GATEWAY_ATTEMPT_H
+
+#include "upstream.h"
+
+struct transferer;
+
+enum attempt_step {
+    ATTEMPT_NONE,    /* none is under way */
+    ATTEMPT_QUEUED,  /* waits for a place; the transferer is woken when there is one */
+    ATTEMPT_STARTED, /* may be made now, at `server` */
+    ATTEMPT_REFUSED, /* must not be made: `why`, `retry_after_us` */
+};
+
+/* A call's attempts, one after the other. Of the caller of a thread, who keeps it where it is. All
+ * zero but for the first four is a new one. */
+struct attempt {
+    struct bulkhead_waiter waiter; /* first: a pointer to it is one to the attempt */
+    const struct upstream *upstream;
+    struct transferer *wakes;
+    uint64_t *seed; /* of the thread's random numbers */
+
+    enum attempt_step step;
+    int count;             /* attempts that were started */
+    int server;            /* its place in the upstream */
+    bool may_go_elsewhere; /* if it fails: there are servers that were not tried, and retries */
+    const char *why;       /* for people */
+    long long retry_after_us, started_us;
+
+    /* attempt.c's own. */
+    struct breaker_ticket ticket;
+    uint64_t tried;
+    bool is_told;
+};
+
+/* The call begins: counts for the budget of retries. Then attempt_begin. */
+void attempt_first(struct attempt *self);
+
+/* Wants to begin an attempt. `key` is the call's, for servers that are chosen by one. Sets
+ * self->step, and returns it. */
+enum attempt_step attempt_begin(struct attempt *self, uint64_t key, long long now_us);
+
+/* The same after it was queued: has it got its place? */
+enum attempt_step attempt_look(struct attempt *self, uint64_t key, long long now_us);
+
+struct attempt_result {
+    bool is_good;      /* as far as the service is concerned */
+    bool is_repeated;  /* another attempt follows */
+    long long took_us; /* until its reply's head was there, or it had failed */
+};
+
+/* What became of it. Once at most, and before attempt_end. */
+void attempt_tell(struct attempt *self, struct attempt_result how, long long now_us);
+
+/* It is over, or given up in whatever step; who waits for its place gets it. What was not told says
+ * nothing of the service. */
+void attempt_end(struct attempt *self);
+
+/* May another one follow? In `question` attempts and draw are filled in here. */
+struct retry_answer attempt_repeat(
+    struct attempt *self, struct retry_question *question, long long now_us);
+
+/* What a call would meet just now. */
+struct outlook {
+    enum breaker_state breaker;
+    enum server_state servers[SERVERS_MAX]; /* in the upstream's order */
+};
+
+void attempt_outlook(const struct upstream *upstream, struct outlook *outlook);
+
+/* An active check of a server. */
+void attempt_check(const struct upstream *upstream, int server, bool is_good);
+
+#endif
