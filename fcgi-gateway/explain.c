@@ -123,6 +123,7 @@ static void say_guards(struct explanation *self)
     say_needs(self);
     if (self->route->cors)
         say_cors(self, self->route->cors);
+    explain_upstreams(self);
 }
 
 /* What is set, and what is taken away. */

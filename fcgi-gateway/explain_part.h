@@ -23,6 +23,9 @@ void explain_line(struct explanation *self, const char *heading, const char *for
  * are cut. In the arena. */
 const char *explain_value(struct explanation *self, uint32_t node);
 
+/* Under "Guards": what keeps the upstreams of the route from harm. */
+void explain_upstreams(struct explanation *self);
+
 /* "Calls": the graph in waves. */
 void explain_calls(struct explanation *self);
 

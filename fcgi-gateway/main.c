@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "checker.h"
 #include "gateway.h"
 #include "live.h"
 #include "question.h"
@@ -72,6 +73,7 @@ static int run(const char *file)
     if (!live)
         return 1;
     unsigned places = take_descriptors((unsigned)live_config(live)->concurrent_max);
+    struct worker_shares shares = { live, NULL };
     struct responder responder = {
         .name = "fcgi-gateway",
         .handle = gateway_handle,
@@ -81,17 +83,18 @@ static int run(const char *file)
         .begin = worker_begin,
         .end = worker_end,
         .reload = reload,
-        .context = live,
+        .context = &shares,
         .overload_retry_s = RETRY_S,
         .threads_max = places,
         .body_max = INT64_MAX, /* the configuration's own, which may change: see gateway.c */
         .kept_fd = live_kept_fd(live),
     };
     int status = 1;
-    if (transfer_init())
+    if (transfer_init() && (shares.checker = checker_new(live)))
         status = serve(&responder);
     else
         fputs("fcgi-gateway: libcurl cannot start\n", stderr);
+    checker_free(shares.checker);
     live_free(live);
     return status;
 }

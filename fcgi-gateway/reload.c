@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "live.h"
+#include "worker.h"
 #include "lib/log.h"
 
 static void log_lines(char *text)
@@ -16,8 +17,9 @@ static void log_lines(char *text)
         log_event("reload: %s", line);
 }
 
-void reload(void *live)
+void reload(void *context)
 {
+    struct live *live = ((const struct worker_shares *)context)->live;
     char *said = NULL;
     size_t len;
     FILE *out = open_memstream(&said, &len);

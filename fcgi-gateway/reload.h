@@ -4,6 +4,6 @@
 
 /* Reads the file again. The log then has every mistake and warning, and as its last line "reload:
  * done, ..." or "reload: refused, ...": lighttpd/control reads these. */
-void reload(void *live);
+void reload(void *shares);
 
 #endif

@@ -346,21 +346,39 @@ static struct call *go_on_all(struct caller *caller, long long *next_us)
     return NULL;
 }
 
+/* One step: waits for what comes first, and returns a call that has ended by then. */
+static struct call *step(struct caller *caller, long long until_us)
+{
+    long long next_us;
+    /* One after the other: those that are started from now on are not even sent. */
+    if (caller->courses && caller_is_client_gone(caller))
+        return give_up(caller, "The client went away");
+    struct call *ended = go_on_all(caller, &next_us);
+    if (ended)
+        return ended;
+    ended = transfer_next(caller->transferer, next_us < until_us ? next_us : until_us);
+    if (ended)
+        settle(ended->course);
+    return NULL;
+}
+
 struct call *caller_next(struct caller *caller)
 {
-    while (caller->courses) {
-        long long next_us;
-        /* One after the other: those that are started from now on are not even sent. */
-        if (caller_is_client_gone(caller))
-            return give_up(caller, "The client went away");
-        struct call *ended = go_on_all(caller, &next_us);
-        if (ended)
-            return ended;
-        ended = transfer_next(caller->transferer, next_us);
-        if (ended)
-            settle(ended->course);
-    }
-    return NULL;
+    struct call *ended = NULL;
+    while (caller->courses && !ended)
+        ended = step(caller, LLONG_MAX);
+    return ended;
+}
+
+struct call *caller_next_until(struct caller *caller, long long until_us)
+{
+    struct call *ended = step(caller, until_us);
+    return ended ? ended : go_on_all(caller, &until_us);
+}
+
+void caller_wake(struct caller *caller)
+{
+    transferer_wake(caller->transferer);
 }
 
 void caller_cancel(struct caller *caller)

@@ -65,6 +65,13 @@ void caller_start(struct caller *caller, struct call *call);
 /* Waits until a call has ended and returns it; NULL where none is under way. */
 struct call *caller_next(struct caller *caller);
 
+/* The same, but NULL also at `until_us` of log_clock_us, and after caller_wake; also waits where no
+ * call is under way. */
+struct call *caller_next_until(struct caller *caller, long long until_us);
+
+/* From any thread: whoever waits in this caller's caller_next_until goes on. */
+void caller_wake(struct caller *caller);
+
 /* Gives up every call that is under way. */
 void caller_cancel(struct caller *caller);
 

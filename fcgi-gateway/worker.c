@@ -5,6 +5,7 @@
  */
 #include "worker.h"
 #include <stdlib.h>
+#include "checker.h"
 #include "live.h"
 #include "upstream.h"
 
@@ -13,13 +14,15 @@ struct worker {
     struct live_slot *slot;
 };
 
-void *worker_start(void *live)
+void *worker_start(void *context)
 {
+    const struct worker_shares *shares = context;
     struct worker *worker = calloc(1, sizeof *worker);
     if (!worker)
         return NULL;
     worker->caller = caller_new();
-    worker->slot = live_join(live);
+    worker->slot = live_join(shares->live);
+    checker_run(shares->checker);
     if (worker->caller && worker->slot)
         return worker;
     worker_stop(worker);

@@ -4,10 +4,20 @@
 
 #include "lib/request.h"
 
-/* The four hooks of struct responder (lib/serve.h) whose context is the struct live. worker_begin
+struct checker;
+struct live;
+
+/* What all of them share: the context of struct responder. */
+struct worker_shares {
+    struct live *live;
+    struct checker *checker;
+};
+
+/* The four hooks of struct responder (lib/serve.h). The first one also sets the checker going: from
+ * then on there is a log, and somebody to check for. worker_begin
  * sets request->context to the struct config that holds for this request, and request->thread to
  * the thread's struct caller. */
-void *worker_start(void *live);
+void *worker_start(void *shares);
 void worker_stop(void *worker);
 void worker_begin(struct request *request, void *worker);
 void worker_end(struct request *request, void *worker);

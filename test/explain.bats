@@ -27,6 +27,8 @@ Route     GET /users/{id:int}/orders
           $PERK:$(line_of 'GET /users/{id:int}/orders' "$PERK")
           id is 1
 Guards    a request body of more than 1MiB is answered 413
+          users: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
+          orders: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Deadline  30s for all calls together
 Calls     first, at the same time
             user    users GET /users/{id}                    within 5s
@@ -50,6 +52,8 @@ Route     POST /orders
           $PERK:$(line_of 'POST /orders' "$PERK")
 Guards    a request body of more than 1MiB is answered 413
           a request body that is not JSON is answered 400 or 415
+          users: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
+          orders: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Deadline  30s for all calls together
 Calls     first
             user  users GET /users/{body.user_id}  within 5s  when {body.user_id:int}
@@ -74,6 +78,7 @@ Route     PATCH /users/{id:int}
           $PERK:$(line_of 'PATCH /users/{id:int}' "$PERK")
           id is 7
 Guards    a request body of more than 1MiB is answered 413
+          users: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Pass      to users, unix:run/users.sock
           path and query as they came
           5s without a sign of the service is a timeout
@@ -110,6 +115,8 @@ Route     GET /users/{id:int}/orders
 Guards    a request body of more than 1MiB is answered 413
           pages of https://shop.example may read the reply
           a preflight is answered 204
+          users: 2 servers by a hash, 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
+          orders: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Deadline  3s for all calls together
 Calls     first, at the same time
             user    users GET /users/{id}                             within 3s
@@ -137,6 +144,7 @@ Route     GET,PUT /api/v1/orders/{rest*}
 Guards    a request body of more than 10MiB is answered 413
           pages of https://shop.example, https://*.shop.example may read the reply, with credentials
           a preflight is answered 204
+          orders: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Pass      to orders, http://127.0.0.1:5002
           as orders /{rest}, with the client's query
           request header fields: X-Gateway, X-Version
@@ -225,6 +233,7 @@ Route     GET /pass
           $FILE:6
 Guards    a request body of more than 1MiB is answered 413
           a request that lacks {query.x} is answered 400
+          users: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Pass      to users, unix:u
           as users /{query.x}?y={query.y}, with the client's query
           5s without a sign of the service is a timeout
@@ -269,6 +278,7 @@ Route     GET /a/{rest*}
           $FILE:5
           rest is x/y
 Guards    a request body of more than 1KiB is answered 413
+          users: 512 calls at the same time, 256 wait, 3 attempts, left alone for 1s when 50% of 20 calls or more fail within 10s
 Pass      to users, unix:u
           as users /b/{rest}?x=1, with the client's query
           request header fields: X-A

@@ -27,6 +27,10 @@ configure() {
   "upstreams": {
     "three": { $three, "timeout": "4s" },
     "turns": { "timeout": "1s", "servers": ["\${A}", { "url": "\${B}", "weight": 3 }], "balance": "round_robin" },
+    "checked": {
+      "servers": ["\${B}", "\${C}"], "outlier": null,
+      "health": { "path": "/ok", "interval": "50ms", "timeout": "200ms", "fall": 2, "rise": 2 }
+    },
     "keyed": { "servers": ["\${A}", "\${B}", "\${C}"], "balance": "hash {header.X-User}" }
   },
   "routes": {
@@ -35,6 +39,7 @@ configure() {
     "GET /in-turn": { "pass": "turns /moody" },
     "GET /keyed": { "pass": "keyed /moody" },
     "GET /keyed/composed": { "calls": { "it": "keyed GET /moody" }, "reply": "{it}" },
+    "GET /checked": { "pass": "checked /moody" },
     "GET /health": "builtin:health"
   }
 }
@@ -161,6 +166,37 @@ good_mood() { for name in a b c; do mood "$name"; done; }
   expect 200
   [ "$(field '[.three.servers[].reachable]|tojson')" = '[true,false,true]' ]
   [ "$(field '.three.status')" = healthy ]
+}
+
+# is_known STATE: so the gateway finds server c by its checks.
+is_known() { get /health && [[ $(field '.checked.servers[1].state') == @($1) ]]; }
+
+@test "checks find a server that is frozen before any caller does, and when it is back" {
+  good_mood
+  get /checked
+  wait_until is_known up
+  kill -STOP "$(pid_of c)"
+  wait_until is_known down
+  [ "$(gets 20 /checked -H 'X-Request-ID: checked')" = 20 ]
+  kill -CONT "$(pid_of c)"
+  wait_until is_known 'ramp|up'
+  run ! grep -q ' checked GET .*tries' "$RUN_DIR/gateway.log"
+  wait_until grep -q 'upstream checked: server .*/c.sock is down' "$RUN_DIR/gateway.log"
+  wait_until grep -q 'upstream checked: server .*/c.sock is ramp' "$RUN_DIR/gateway.log"
+}
+
+@test "checks follow a reload" {
+  configure '"servers": ["${A}"], "health": { "path": "/ok", "interval": "20ms" }'
+  reload
+  get_from a /count
+  local before
+  before=$(field .requests)
+  is_asked() { get_from a /count && (($(field .requests) - before > 20)); }
+  wait_until is_asked
+  get /health
+  [ "$(field '.three.servers|length')" = 1 ]
+  configure
+  reload
 }
 
 @test "a service is told how much time is left, whatever its client said" {
