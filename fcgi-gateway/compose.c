@@ -320,8 +320,8 @@ static void write_replies(const struct composition *self, struct buf *out)
     buf_char(out, '}');
 }
 
-/* False, and logged, where the route's jq program gives nothing that could be sent. */
-static bool make_body(struct composition *self, struct str *body)
+/* Where the route's jq program gives nothing that could be sent, that is logged. */
+static enum jq_outcome make_body(struct composition *self, struct str *body)
 {
     const struct route *route = self->route;
     struct buf made;
@@ -332,10 +332,13 @@ static bool make_body(struct composition *self, struct str *body)
     else if (!template_write(route->reply, &self->values, &made))
         buf_text(&made, "{}");
     *body = buf_as_str(&made);
-    if (!route->jq || jq_program_run(route->jq, *body, self->request->arena, body, &why))
-        return true;
-    log_problem(self->request, "jq: %s", why);
-    return false;
+    if (!route->jq)
+        return JQ_DONE;
+    enum jq_outcome outcome =
+        jq_program_run(route->jq, *body, self->terms.deadline_us, self->request->arena, body, &why);
+    if (outcome != JQ_DONE)
+        log_problem(self->request, "jq: %s", why);
+    return outcome;
 }
 
 /* Does an `else` stand in for what a service should have said? */
@@ -352,8 +355,9 @@ static bool is_makeshift(const struct composition *self)
 static int reply_success(struct composition *self, struct reply *reply)
 {
     struct str body;
-    if (!make_body(self, &body)) {
-        struct error_values error = failure_of_jq(&self->route->errors);
+    enum jq_outcome outcome = make_body(self, &body);
+    if (outcome != JQ_DONE) {
+        struct error_values error = failure_of_jq(&self->route->errors, outcome == JQ_LATE);
         return tell_failure(self, reply, &error);
     }
     int status = reply_json(reply, success_status(self), body);

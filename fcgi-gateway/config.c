@@ -219,7 +219,7 @@ static void describe(struct settings *settings, struct config *config)
         }
 }
 
-struct config *config_read(const char *file, struct arena *arena, FILE *out)
+static struct config *read_config(const char *file, struct arena *arena, FILE *out, bool is_known)
 {
     const char *why = "";
     struct str text = read_file(file, arena, &why);
@@ -233,6 +233,7 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
     *config = (struct config){
         .arena = arena,
         .text = text,
+        .jq = jq_plan_new(arena),
         .name = STR("gateway"),
         .version = STR("1.0.0"),
         .errors = ERROR_PLAN_DEFAULT,
@@ -246,10 +247,22 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out)
         config->json = settings.json;
         settings.is_duplicate = duplicates_find(&settings.json, arena, &mistakes);
         read_all(&settings, config);
+        if (!is_known)
+            jq_plan_check(config->jq, &settings);
     } else
         mistake_add(&mistakes, error.at, "%s", error.what);
     if (!mistakes_are_there(&mistakes))
         describe(&settings, config);
     mistakes_print(&mistakes, out);
     return mistakes_are_there(&mistakes) ? NULL : config;
+}
+
+struct config *config_read(const char *file, struct arena *arena, FILE *out)
+{
+    return read_config(file, arena, out, false);
+}
+
+struct config *config_read_again(const char *file, struct arena *arena, FILE *out)
+{
+    return read_config(file, arena, out, true);
 }

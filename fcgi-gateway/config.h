@@ -11,7 +11,7 @@
 #include "cors_plan.h"
 #include "defaults.h"
 #include "error_plan.h"
-#include "jq_program.h"
+#include "jq_plan.h"
 #include "reference.h"
 #include "template.h"
 #include "upstream.h"
@@ -81,6 +81,7 @@ struct config {
     int concurrent_max;  /* requests at the same time; from a start on, not a reload */
     int64_t cache_bytes; /* for kept replies */
     struct defaults defaults;
+    struct jq_plan *jq; /* all routes' programs */
     struct router *router;
     struct route *routes;
     unsigned route_count;
@@ -94,5 +95,9 @@ struct config {
 /* Reads the file. Returns NULL where it cannot be used, after writing every mistake to `out`, one
  * line each. In `arena`. */
 struct config *config_read(const char *file, struct arena *arena, FILE *out);
+
+/* The same for a file that was read before, in the same environment: it takes no time to look at
+ * its jq programs again. */
+struct config *config_read_again(const char *file, struct arena *arena, FILE *out);
 
 #endif

@@ -54,8 +54,12 @@ struct error_values failure_of(const struct call *call, const struct error_plan 
     }
 }
 
-struct error_values failure_of_jq(const struct error_plan *plan)
+struct error_values failure_of_jq(const struct error_plan *plan, bool is_late)
 {
+    if (is_late)
+        return (struct error_values){ STR("Gateway timeout"),
+            STR("No reply could be made in the time there is for it"),
+            plan->statuses[ERROR_TIMEOUT], error_cause_name(ERROR_TIMEOUT) };
     return (struct error_values){ STR("Bad gateway"),
         STR("No reply could be made of what the services answered"), plan->statuses[ERROR_BROKEN],
         error_cause_name(ERROR_BROKEN) };

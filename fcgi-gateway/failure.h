@@ -11,8 +11,8 @@
  * configuration gives it. Texts are in the call's arena. */
 struct error_values failure_of(const struct call *call, const struct error_plan *plan);
 
-/* The same where all calls went well and the route's jq program did not. */
-struct error_values failure_of_jq(const struct error_plan *plan);
+/* The same where all calls went well and the route's jq program did not, or not in time. */
+struct error_values failure_of_jq(const struct error_plan *plan, bool is_late);
 
 /* Adds Retry-After (RFC 9110 section 10.2.3) to the reply that tells of it, where the gateway knows
  * when to come again, or the service has said it. */

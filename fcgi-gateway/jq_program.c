@@ -1,88 +1,46 @@
 /* jq_program: a jq program, for replies that a template cannot say.
  *
  * The only file that sees libjq. What it compiles into, a state, is good for one run at a time and
- * takes some 18 ms to make, where a run takes a tenth of one: so a program keeps its states and
- * lends them to threads. One is made when the file is read, others when several threads ask at the
+ * takes some 20 ms to make, where a run takes a tenth of one: so a program keeps its states and
+ * lends them to threads. One is made to check the program, others when several threads ask at the
  * same time, up to a bound; more threads than that would only share the same cores.
  *
  * A program is the operator's, what it works on is not. So it gets neither the environment (which
- * has secrets) nor standard input, writes nothing to standard error, cannot end the process, and is
- * stopped after a while. Knows nothing of routes and requests.
+ * has secrets) nor standard input, writes nothing to standard error, cannot end the process
+ * (jq_prelude), and is stopped when it takes too much time or memory (jq_watch). Knows nothing of
+ * routes and requests.
  */
 #include "jq_program.h"
 #include <jq.h>
 #include <limits.h>
+#include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
+#include "jq_prelude.h"
+#include "jq_watch.h"
 #include "lib/buf.h"
+#include "lib/log.h"
 
 #define STATES_PER_CORE 2
-#define STATES_MAX 64 /* of one program, however many cores there are */
+#define STATES_MAX 64  /* of one program, however many cores there are */
+#define THREADS_MAX 16 /* that compile */
 
 /* Of one run, and of waiting for a state. What is not ready by then never will be; and nobody may
  * keep the states for longer from all others. */
 #define RUN_SECONDS_MAX 5
 
-/* Stands in front of every program, in LINES_IN_FRONT lines. `debug` is harmless without a
- * callback, and `input` ends with an error. input_filename and input_line_number would fail an
- * assertion of libjq 1.6, and so would `implode` with anything but code points. `import` must stand
- * first in a program, so it is a mistake now. */
-static const char in_front[] =
-    "def env: {}; def stderr: .; def modulemeta: error(\"there are no modules\");\n"
-    "def input: error(\"there is no further input\"); def inputs: empty;\n"
-    "def input_filename: null; def input_line_number: 0;\n"
-    "def halt: error(\"halt\"); def halt_error: error; def halt_error(code): error;\n"
-    "def libjq_implode: implode;\n"
-    "def implode: if type == \"array\" and all(.[]; type == \"number\" and . >= 0)\n"
-    "  then libjq_implode else error(\"implode wants an array of code points\") end;\n"
-    "{} as $ENV |\n";
-#define LINES_IN_FRONT 8
-
 struct jq_program {
-    const char *text; /* the file's with ours in front */
+    const char *text;        /* the file's with ours in front */
+    unsigned lines_in_front; /* of it */
+    const char *mistake;     /* what jq_programs_check found */
     pthread_mutex_t lock;
     pthread_cond_t came_back;
     unsigned made, made_max;
     unsigned idle_count;
     jq_state *idle[STATES_MAX]; /* the last that came back is lent first: it is in the caches */
 };
-
-/* --- stopping a run that does not end --- */
-
-#define STOP_SIGNAL SIGALRM /* nobody else in the program uses it */
-
-/* The run of this thread; a signal handler has no other way to know. */
-static _Thread_local jq_state *running;
-
-/* libjq looks before every instruction whether it was halted. */
-static void on_stop(int number)
-{
-    (void)number;
-    if (running && !jq_halted(running))
-        jq_halt(running, jv_invalid(), jv_invalid());
-}
-
-/* Sends the signal to this thread when its time is up. False where there is no timer to be had. */
-static bool start_clock(timer_t *timer, jq_state *state)
-{
-    struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = STOP_SIGNAL };
-    struct itimerspec limit = { .it_value = { .tv_sec = RUN_SECONDS_MAX } };
-    event._sigev_un._tid = gettid(); /* glibc 2.36 has no name for it */
-    if (timer_create(CLOCK_MONOTONIC, &event, timer) < 0)
-        return false;
-    running = state;
-    timer_settime(*timer, 0, &limit, NULL);
-    return true;
-}
-
-static void stop_clock(timer_t timer)
-{
-    running = NULL;
-    timer_delete(timer);
-}
 
 /* --- compiling --- */
 
@@ -98,7 +56,7 @@ static void note_message(void *data, jv message)
 /* "jq: error: syntax error, unexpected '|' (Unix shell quoting issues?) at <top-level>, line 7:"
  * and the line itself, as jq says it, becomes "syntax error, unexpected '|' in line 1 of the
  * program". */
-static const char *explain(struct buf *message)
+static const char *explain(struct buf *message, unsigned lines_in_front)
 {
     static const char place[] = " at <top-level>, line ";
     static const char hint[] = " (Unix shell quoting issues?)";
@@ -112,7 +70,7 @@ static const char *explain(struct buf *message)
     size_t len = at ? (size_t)(at - what) : strcspn(what, "\n");
     const char *quoting = memmem(what, len, hint, sizeof hint - 1);
     buf_add(&text, what, quoting ? (size_t)(quoting - what) : len);
-    int line = at ? atoi(at + sizeof place - 1) - LINES_IN_FRONT : 0;
+    int line = at ? atoi(at + sizeof place - 1) - (int)lines_in_front : 0;
     if (line > 0)
         buf_printf(&text, " in line %d of the program", line);
     return buf_as_text(&text);
@@ -146,9 +104,7 @@ static void use_regular_expression(jq_state *state)
 
 static void init_libraries(void)
 {
-    struct sigaction action = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
-    sigemptyset(&action.sa_mask);
-    sigaction(STOP_SIGNAL, &action, NULL);
+    jq_watch_init();
     jq_state *state = compile("test(\"a\")", NULL);
     if (state)
         use_regular_expression(state);
@@ -170,13 +126,15 @@ static void release(void *thing)
     pthread_mutex_destroy(&program->lock);
 }
 
-static struct jq_program *new_program(const char *text, jq_state *first, struct arena *arena)
+static struct jq_program *new_program(struct str text, struct arena *arena)
 {
     struct jq_program *program = arena_zero(arena, sizeof *program);
-    program->text = text;
+    struct buf whole;
+    buf_init(&whole, arena);
+    program->lines_in_front = jq_prelude_write(&whole, text);
+    buf_str(&whole, text);
+    program->text = buf_as_text(&whole);
     program->made_max = states_max();
-    program->made = program->idle_count = 1;
-    program->idle[0] = first;
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -198,26 +156,81 @@ static bool is_blank(struct str text)
 struct jq_program *jq_program_new(struct str text, struct arena *arena, const char **why)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct buf whole, message;
     pthread_once(&once, init_libraries);
-    if (str_has(text, '\0')) {
+    *why = NULL;
+    if (str_has(text, '\0'))
         *why = "a program has no NUL in it";
-        return NULL;
-    }
-    if (is_blank(text)) { /* jq would take it for ".", but hardly anybody means that */
+    else if (is_blank(text)) /* jq would take it for ".", but hardly anybody means that */
         *why = "the program is empty";
-        return NULL;
-    }
-    buf_init(&whole, arena);
+    return *why ? NULL : new_program(text, arena);
+}
+
+/* --- checking many --- */
+
+/* What the threads that compile share. */
+struct check {
+    struct jq_program *const *programs;
+    const char **mistakes; /* from malloc, one for each */
+    unsigned count;
+    atomic_uint next;
+};
+
+static void check_one(struct check *check, unsigned index, struct arena *arena)
+{
+    struct jq_program *program = check->programs[index];
+    struct buf message;
     buf_init(&message, arena);
-    buf_text(&whole, in_front);
-    buf_str(&whole, text);
-    const char *whole_text = buf_as_text(&whole);
-    jq_state *state = compile(whole_text, &message);
-    if (state)
-        return new_program(whole_text, state, arena);
-    *why = explain(&message);
+    jq_state *state = compile(program->text, &message);
+    if (state) {
+        program->made = program->idle_count = 1;
+        program->idle[0] = state;
+    } else
+        check->mistakes[index] = strdup(explain(&message, program->lines_in_front));
+    arena_reset(arena);
+}
+
+static void *check_some(void *context)
+{
+    struct check *check = context;
+    struct arena arena;
+    unsigned index;
+    arena_init(&arena);
+    while ((index = atomic_fetch_add(&check->next, 1)) < check->count)
+        check_one(check, index, &arena);
+    arena_clear(&arena);
     return NULL;
+}
+
+/* The calling thread takes part, so it is done also where no other can be had. */
+static void check_all(struct check *check)
+{
+    pthread_t threads[THREADS_MAX];
+    unsigned started = 0;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    while (started < THREADS_MAX && started + 1 < check->count && (long)started + 1 < cores &&
+           pthread_create(&threads[started], NULL, check_some, check) == 0)
+        started++;
+    check_some(check);
+    for (unsigned i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+}
+
+void jq_programs_check(struct jq_program *const *programs, unsigned count, struct arena *arena)
+{
+    struct check check = { .programs = programs, .count = count };
+    check.mistakes = arena_zero(arena, count * sizeof *check.mistakes);
+    check_all(&check);
+    for (unsigned i = 0; i < count; i++) {
+        const char *mistake = check.mistakes[i];
+        if (mistake)
+            programs[i]->mistake = arena_copy(arena, mistake, strlen(mistake));
+        free((char *)mistake);
+    }
+}
+
+const char *jq_program_mistake(const struct jq_program *program)
+{
+    return program->mistake;
 }
 
 /* --- running --- */
@@ -233,14 +246,12 @@ static jq_state *make_one(struct jq_program *program)
     return state;
 }
 
-/* A state for this thread alone, or NULL where none came back in time. */
-static jq_state *borrow(struct jq_program *program)
+/* A state for this thread alone, or NULL where none came back in time or could be made. */
+static jq_state *borrow(struct jq_program *program, long long until_us)
 {
     jq_state *state = NULL;
-    struct timespec end;
+    struct timespec end = { until_us / 1000000, until_us % 1000000 * 1000 };
     int error = 0;
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += RUN_SECONDS_MAX;
     pthread_mutex_lock(&program->lock);
     while (program->idle_count == 0 && program->made == program->made_max && !error)
         error = pthread_cond_timedwait(&program->came_back, &program->lock, &end);
@@ -324,35 +335,62 @@ static const char *take_output(jq_state *state, struct arena *arena, struct str 
     return is_whole(*output) ? NULL : "the program's value is nested too deep";
 }
 
-static const char *run(jq_state *state, struct str input, struct arena *arena, struct str *output)
+/* libjq looks before every instruction whether it was halted. */
+static void halt(void *state)
 {
-    timer_t timer;
-    if (input.len > INT_MAX)
-        return "the input is longer than jq can take";
-    jv value = jv_parse_sized(input.at, (int)input.len);
-    if (!jv_is_valid(value)) {
-        const char *error = take_error(value, arena);
-        return error ? error : "the input is empty";
-    }
-    jq_start(state, value, 0);
-    if (!start_clock(&timer, state))
-        return "there is no timer to be had";
-    const char *error = take_output(state, arena, output);
-    stop_clock(timer);
-    if (jq_halted(state))
-        return "the program ran for longer than " STR_NUMBER(RUN_SECONDS_MAX) " seconds";
-    return error;
+    if (!jq_halted(state))
+        jq_halt(state, jv_invalid(), jv_invalid());
 }
 
-bool jq_program_run(struct jq_program *program, struct str input, struct arena *arena,
-    struct str *output, const char **why)
+/* What the run has left goes when the state is used again; what can go back to the system does. */
+static enum jq_outcome judge(jq_state *state, enum jq_watch_end end, const char **why)
 {
-    jq_state *state = borrow(program);
-    if (!state) {
-        *why = "no copy of the program became free in " STR_NUMBER(RUN_SECONDS_MAX) " seconds";
-        return false;
+    if (end == JQ_WATCH_UNTOUCHED)
+        return *why ? JQ_FAILED : JQ_DONE;
+    jq_start(state, jv_null(), 0);
+    *why = "the program's time is up";
+    if (end == JQ_WATCH_TIME)
+        return JQ_LATE;
+    malloc_trim(0);
+    *why = "the program took more than " STR_NUMBER(JQ_GROWTH_MIB) " MiB of memory";
+    return JQ_FAILED;
+}
+
+static enum jq_outcome run(jq_state *state, struct str input, long long until_us,
+    struct arena *arena, struct str *output, const char **why)
+{
+    struct jq_watch watch;
+    *why = "the input is longer than jq can take";
+    if (input.len > INT_MAX)
+        return JQ_FAILED;
+    jv value = jv_parse_sized(input.at, (int)input.len);
+    if (!jv_is_valid(value)) {
+        *why = take_error(value, arena);
+        *why = *why ? *why : "the input is empty";
+        return JQ_FAILED;
     }
-    *why = run(state, input, arena, output);
+    jq_start(state, value, 0);
+    *why = "there is no timer to be had";
+    if (!jq_watch_start(&watch, until_us, halt, state))
+        return JQ_FAILED;
+    *why = take_output(state, arena, output);
+    return judge(state, jq_watch_stop(&watch), why);
+}
+
+enum jq_outcome jq_program_run(struct jq_program *program, struct str input, long long deadline_us,
+    struct arena *arena, struct str *output, const char **why)
+{
+    long long until_us = log_clock_us() + RUN_SECONDS_MAX * 1000000LL;
+    if (deadline_us && deadline_us < until_us)
+        until_us = deadline_us;
+    jq_state *state = borrow(program, until_us);
+    if (!state) {
+        bool is_late = log_clock_us() >= until_us;
+        *why = is_late ? "no copy of the program became free in time"
+                       : "the program cannot be compiled";
+        return is_late ? JQ_LATE : JQ_FAILED;
+    }
+    enum jq_outcome outcome = run(state, input, until_us, arena, output, why);
     give_back(program, state);
-    return !*why;
+    return outcome;
 }

@@ -49,13 +49,14 @@ static void edition_free(struct edition *edition)
 }
 
 /* NULL where the file has mistakes. */
-static struct edition *edition_read(const char *file, FILE *out)
+static struct edition *edition_read(const char *file, FILE *out, bool is_known)
 {
     struct edition *edition = calloc(1, sizeof *edition);
     if (!edition)
         abort(); /* as the arena does */
     arena_init(&edition->arena);
-    edition->config = config_read(file, &edition->arena, out);
+    edition->config = is_known ? config_read_again(file, &edition->arena, out)
+                               : config_read(file, &edition->arena, out);
     if (edition->config)
         return edition;
     edition_free(edition);
@@ -89,9 +90,9 @@ struct live *live_new(const char *file, FILE *out)
     good_copy_open(&live->copy);
     struct edition *edition = NULL;
     if (live->copy.is_found)
-        edition = edition_read(live->copy.path, out);
+        edition = edition_read(live->copy.path, out, true);
     if (!edition)
-        edition = edition_read(file, out);
+        edition = edition_read(file, out, false);
     if (!edition) {
         free(live);
         return NULL;
@@ -193,7 +194,7 @@ static void free_unheld(struct live *live)
 
 bool live_reload(struct live *live, FILE *out)
 {
-    struct edition *edition = edition_read(live->file, out);
+    struct edition *edition = edition_read(live->file, out, false);
     if (edition) {
         attach(live, edition);
         struct edition *before = atomic_exchange(&live->current, edition);

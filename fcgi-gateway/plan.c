@@ -120,13 +120,7 @@ static void read_reply(struct settings *settings, uint32_t node, struct plan *pl
 
 static void read_jq(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    struct str text;
-    const char *why;
-    if (!setting_text(settings, node, &text))
-        return;
-    plan->route->jq = jq_program_new(text, settings->arena, &why);
-    if (!plan->route->jq)
-        setting_mistake(settings, node, "jq: %s", why);
+    plan->route->jq = jq_plan_add(plan->config->jq, settings, node);
 }
 
 /* Those that send a client elsewhere by themselves: RFC 9110 section 15.4. */

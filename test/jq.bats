@@ -38,7 +38,18 @@ setup_file() {
     "GET /halt": { "reply": 1, "jq": "halt" },
     "GET /halt_error": { "reply": "x", "jq": "halt_error" },
     "GET /input": { "reply": 1, "jq": "input" },
-    "GET /endless": { "reply": 1, "jq": "def f: [.] | .[0] | f; f" }
+    "GET /endless": { "reply": 1, "jq": "def f: [.] | .[0] | f; f" },
+    "GET /soon": { "reply": 1, "jq": "def f: [.] | .[0] | f; f", "timeout": "200ms" },
+    "GET /greedy": { "reply": 1, "jq": "\"x\" * 1e6 | [range(1e9) as $i | . + \"y\"]" },
+    "GET /at": { "reply": {"q":"{query.q}"}, "jq": "{at: (.q as $q | \"Central Perk\" | index($q))}" },
+    "GET /date": { "reply": {"q":"{query.q}"}, "jq": ".q | tonumber | todate" },
+    "GET /line": { "reply": {"q":"{query.q}"}, "jq": ".q | tonumber | . * \"-\" | length" },
+    "GET /set": { "reply": {"q":"{query.q}"}, "jq": "(.q | tonumber) as $i | null | .[$i] = 1 | length" },
+    "GET /from": { "reply": {"q":"{query.q}"}, "jq": "(.q | tonumber) as $i | [1, 2] | .[$i:]" },
+    "GET /words": { "reply": {"q":"{query.q}"}, "jq": "[.q | splits(\" *\")]" },
+    "GET /find": { "reply": {"q":"{query.q}"}, "jq": ".q as $q | \"Central Perk\" | test($q)" },
+    "GET /odd": { "reply": {"q":"{query.q}"}, "jq": "(.q | tonumber) as $n | -9223372036854775808 % $n" },
+    "GET /stubborn": { "reply": 1, "jq": "[range(100000)] | . - . | .[0]", "timeout": "200ms" }
   }
 }
 JSON
@@ -126,8 +137,59 @@ ask() {
   expect 200 '[2,4,6]'
   wait "${pids[@]}"
   ((SECONDS - start < 15))
-  [[ $(cat "$BATS_TEST_TMPDIR"/[123]) == 523523523 ]]
-  grep -F 'jq: the program ran for longer than 5 seconds' "$RUN_DIR/gateway.log"
+  [[ $(cat "$BATS_TEST_TMPDIR"/[123]) == 504504504 ]]
+  grep -F "jq: the program's time is up" "$RUN_DIR/gateway.log"
+}
+
+@test "a program is stopped when the route's time is over" {
+  local start=$EPOCHREALTIME
+  get /soon
+  expect 504 '{"error":"Gateway timeout","message":"No reply could be made in the time there is for it"}'
+  ((${EPOCHREALTIME/./} - ${start/./} < 3000000))
+}
+
+@test "to wait for a free copy of a program counts as well" {
+  local pids=() i
+  for i in {1..40}; do
+    curl -s -o /dev/null -w '%{http_code} %{time_total}\n' "$URL/soon" >"$BATS_TEST_TMPDIR/$i" 3>&- &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+  [[ $(sort -u <(cut -d ' ' -f 1 "$BATS_TEST_TMPDIR"/{1..40})) == 504 ]]
+  [[ -z $(awk '$2 > 4' "$BATS_TEST_TMPDIR"/{1..40}) ]]
+}
+
+@test "a program that takes all memory is stopped, and gives it back" {
+  get /greedy
+  expect 523
+  grep -F 'jq: the program took more than 256 MiB of memory' "$RUN_DIR/gateway.log"
+  local memory
+  memory=$(awk '/^VmRSS/ { print $2 }' "/proc/$(responder_pid gateway)/status")
+  ((memory < 150000))
+}
+
+@test "nothing that a client sends crashes libjq, or keeps it busy for ever" {
+  ask /at q=Perk
+  expect 200 '{"at":8}'
+  ask /at q=
+  expect 200 '{"at":null}'
+  ask /date q=1700000000
+  expect 200 '"2023-11-14T22:13:20Z"'
+  ask /date q=1700000000123456789
+  expect 523
+  grep -F 'jq: 1700000000123456800 seconds are no time' "$RUN_DIR/gateway.log"
+  ask /line q=1e9
+  expect 523
+  ask /set q=1431655765
+  expect 523
+  ask /from q=nan
+  expect 523
+  ask /words 'q=日 本'
+  expect 200 '["日","本"]'
+  ask /find "q=$(printf '(%.0s' {1..2000})"
+  expect 523
+  ask /odd q=-1
+  expect 200
 }
 
 @test "what is nested as deep as may be does not hurt" {
@@ -159,4 +221,13 @@ ask() {
 
 @test "after all this it is still the same gateway process" {
   [[ $(responder_pid gateway) == "$(<"$BATS_FILE_TMPDIR/first-pid")" ]]
+  run ! grep -F 'crash' "$RUN_DIR/gateway.log"
+}
+
+@test "one that nothing can stop costs its own request alone" {
+  get /stubborn
+  expect 500
+  grep -F 'a jq program could not be stopped' "$RUN_DIR/gateway.log"
+  get /static
+  expect 200 '[2,4,6]'
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <cmocka.h>
 #include "fcgi-gateway/jq_program.h"
+#include "lib/log.h"
 
 #define STACK_SIZE (256 * 1024) /* as lib/pool's threads have */
 #define THREADS 16
@@ -17,9 +18,20 @@ static struct jq_program *compile(const char *text, struct arena *arena)
 {
     const char *why = NULL;
     struct jq_program *program = jq_program_new(str_of(text), arena, &why);
-    if (!program)
+    if (program) {
+        jq_programs_check(&program, 1, arena);
+        why = jq_program_mistake(program);
+    }
+    if (why)
         fail_msg("%s: %s", text, why);
     return program;
+}
+
+/* Without a deadline. */
+static bool run(struct jq_program *program, struct str input, struct arena *arena,
+    struct str *output, const char **why)
+{
+    return jq_program_run(program, input, 0, arena, output, why) == JQ_DONE;
 }
 
 struct check {
@@ -64,6 +76,47 @@ static const struct check checks[] = {
     { "\"a\" | modulemeta", "0", NULL, "there are no modules" },
     { "test(\"^(a|aa)+$\")", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\"", NULL,
         "Regex failure: retry-limit-in-match over" },
+    /* what would crash libjq 1.6, or never end in it */
+    { "[index(\"\"), rindex(\"\"), indices(\"\")]", "\"abc\"", "[null,null,[]]", NULL },
+    { "[index(\"b\"), rindex(\"b\"), indices(\"b\")]", "\"abcb\"", "[1,3,[1,3]]", NULL },
+    { "[index(1), rindex(1), indices(1), indices([1,2]), indices([])]", "[1,2,1]",
+        "[0,2,[0,2],[0],[]]", NULL },
+    { "todate", "1700000000", "\"2023-11-14T22:13:20Z\"", NULL },
+    { "todate", "1700000000123456789", NULL, "seconds are no time" },
+    { "strftime(\"%Y\")", "-1e300", NULL, "seconds are no time" },
+    { "nan | strflocaltime(\"%Y\")", "0", NULL, "seconds are no time" },
+    { "strftime({})", "0", NULL, "the format of a time is a text of at most 4096 bytes" },
+    { "[. * 3, 3 * ., . * 0, 2 * 1.5]", "\"ab\"", "[\"ababab\",\"ababab\",null,3]", NULL },
+    { "{a: {b: 1}} * .", "{\"a\":{\"c\":2}}", "{\"a\":{\"b\":1,\"c\":2}}", NULL },
+    { ". * \"x\"", "1e9", NULL, "a text times 1000000000 is too long" },
+    { "[. % -1, 5 % 3, 5.9 % -1.5]", "-9223372036854775808", "[0,2,0]", NULL },
+    { ".[1e9] = 1", "null", NULL, "the index 1000000000 is too large" },
+    { ".[2147483647] |= 1", "null", NULL, "the index 2147483647 is too large" },
+    { "setpath([.]; 1)", "1431655765", NULL, "the index 1431655765 is too large" },
+    { ". as $i | null | setpath([$i]; 1)", "1431655765", NULL, "the index 1431655765 is too" },
+    { "fromstream([[.], 1])", "1431655765", NULL, "the index 1431655765 is too large" },
+    { "fromstream(tostream)", "{\"a\":[1,{\"b\":2}]}", "{\"a\":[1,{\"b\":2}]}", NULL },
+    { "[(.a.b = 5), (.c[] += 1), (.c[1:] = [9]), del(.a, .c[0])]", "{\"a\":{\"b\":1},\"c\":[1,2]}",
+        "[{\"a\":{\"b\":5},\"c\":[1,2]},{\"a\":{\"b\":1},\"c\":[2,3]},"
+        "{\"a\":{\"b\":1},\"c\":[1,9]},{\"c\":[2]}]",
+        NULL },
+    { "del(.[nan])", "[1,2]", NULL, "nan is no index" },
+    { ".[tonumber]", "\"nan\"", NULL, "nan is no number" },
+    { "fromjson", "\"[nan]\"", NULL, "nan is no number" },
+    { "fromjson", "\"[\\\"nan\\\"]\"", "[\"nan\"]", NULL },
+    { "[match(\"\"; \"g\")]", "\"日本\"", "[]", NULL },
+    { "[splits(\"x*\")]", "\"日x本\"", "[\"日\",\"本\"]", NULL },
+    { "[match(\"日\\\\K\"; \"g\")]", "\"日本\"", NULL, "\\K is not for a search with g" },
+    { "[gsub(\"(?<a>b)\"; \"[\\(.a)]\"), gsub(\"\"; \"x\"), sub(\"B\"; \"x\"; \"i\")]", "\"abb\"",
+        "[\"a[b][b]\",\"abb\",\"axb\"]", NULL },
+    { "[scan(\"[a-z]\"), scan(\"([a-z])([0-9])\")]", "\"a1b2\"",
+        "[\"a\",\"b\",[\"a\",\"1\"],[\"b\",\"2\"]]", NULL },
+    { "[test(\"B\"; \"i\"), test([\"B\", \"i\"]), test([\"B\"]), test(\"b\")]", "\"b\"",
+        "[true,true,false,true]", NULL },
+    { "capture(\"(?<x>[a-z])(?<n>[0-9])\")", "\"a1\"", "{\"x\":\"a\",\"n\":\"1\"}", NULL },
+    { "test(\"(\" * .)", "9000", NULL, "a pattern may have 200 brackets" },
+    { "[(\"a\" * . | scan(\"a\"))] | length", "70000", NULL, "has at most 65536 bytes" },
+    { "jn(.; 1)", "1e9", NULL, "the order 1000000000 is too high" },
     /* values nested deeper than any reply may be */
     { "reduce range(300) as $i (0; [.])", "0", NULL, "the program's value is nested too deep" },
     { "reduce range(500) as $i (0; [.]) | 1", "0", "1", NULL },
@@ -78,7 +131,7 @@ static void run_one(const struct check *check)
     arena_init(&arena);
     struct jq_program *program = compile(check->program, &arena);
     for (int again = 0; again < 2; again++) { /* nothing of a run stays for the next one */
-        bool is_good = jq_program_run(program, str_of(check->input), &arena, &output, &why);
+        bool is_good = run(program, str_of(check->input), &arena, &output, &why);
         if (is_good != (check->output != NULL))
             fail_msg("%s: %s", check->program, is_good ? "gives a value" : why);
         if (is_good)
@@ -116,7 +169,11 @@ static void what_is_no_program_is_told_with_its_line(void **state)
     arena_init(&arena);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *why = NULL;
-        assert_null(jq_program_new(cases[i].text, &arena, &why));
+        struct jq_program *program = jq_program_new(cases[i].text, &arena, &why);
+        if (program) {
+            jq_programs_check(&program, 1, &arena);
+            why = jq_program_mistake(program);
+        }
         assert_string_equal(why, cases[i].why);
     }
     arena_clear(&arena);
@@ -130,10 +187,67 @@ static void a_program_that_does_not_end_is_stopped(void **state)
     const char *why = NULL;
     arena_init(&arena);
     struct jq_program *program = compile("if . then def f: [.] | .[0] | f; f else 7 end", &arena);
-    assert_false(jq_program_run(program, STR("true"), &arena, &output, &why));
-    assert_string_equal(why, "the program ran for longer than 5 seconds");
-    assert_true(jq_program_run(program, STR("false"), &arena, &output, &why));
+    assert_int_equal(jq_program_run(program, STR("true"), 0, &arena, &output, &why), JQ_LATE);
+    assert_string_equal(why, "the program's time is up");
+    long long now_us = log_clock_us();
+    long long deadline_us = now_us + 120 * 1000;
+    assert_int_equal(
+        jq_program_run(program, STR("true"), deadline_us, &arena, &output, &why), JQ_LATE);
+    assert_in_range(log_clock_us(), deadline_us, deadline_us + 2000 * 1000);
+    assert_true(run(program, STR("false"), &arena, &output, &why));
     assert_string_equal(output.at, "7");
+    arena_clear(&arena);
+}
+
+static void a_program_that_takes_all_memory_is_stopped(void **state)
+{
+    static const char *const greedy[] = { "\"x\" * 1e6 | until(false; . + .)",
+        "\"x\" * 1e6 | [range(1e9) as $i | . + \"y\"]" };
+    (void)state;
+    struct arena arena;
+    struct str output;
+    const char *why = NULL;
+    arena_init(&arena);
+    for (size_t i = 0; i < sizeof greedy / sizeof *greedy; i++) {
+        struct jq_program *program = compile(greedy[i], &arena);
+        assert_int_equal(jq_program_run(program, STR("0"), 0, &arena, &output, &why), JQ_FAILED);
+        assert_string_equal(why, "the program took more than 256 MiB of memory");
+    }
+    arena_clear(&arena);
+}
+
+static void one_that_was_not_checked_is_compiled_when_it_runs(void **state)
+{
+    (void)state;
+    struct arena arena;
+    struct str output;
+    const char *why = NULL;
+    arena_init(&arena);
+    struct jq_program *good = jq_program_new(STR(".a"), &arena, &why);
+    struct jq_program *bad = jq_program_new(STR(".a |"), &arena, &why);
+    assert_true(run(good, STR("{\"a\":1}"), &arena, &output, &why));
+    assert_string_equal(output.at, "1");
+    assert_false(run(bad, STR("{\"a\":1}"), &arena, &output, &why));
+    assert_string_equal(why, "the program cannot be compiled");
+    arena_clear(&arena);
+}
+
+static void many_are_checked_each_for_itself(void **state)
+{
+    enum { COUNT = 9 };
+    (void)state;
+    struct arena arena;
+    struct jq_program *programs[COUNT];
+    const char *why = NULL;
+    arena_init(&arena);
+    for (int i = 0; i < COUNT; i++)
+        programs[i] = jq_program_new(i % 3 ? STR(".") : STR("\n($x"), &arena, &why);
+    jq_programs_check(programs, COUNT, &arena);
+    for (int i = 0; i < COUNT; i++) {
+        const char *mistake = jq_program_mistake(programs[i]);
+        assert_true(i % 3 ? !mistake : strstr(mistake, "in line 2 of the program") != NULL);
+    }
+    jq_programs_check(programs, 0, &arena);
     arena_clear(&arena);
 }
 
@@ -150,8 +264,7 @@ static void *run_many(void *context)
         long number = (long)(pthread_self() % 1000003) * RUNS + i;
         snprintf(input, sizeof input, "{\"a\":%ld,\"b\":\"%d\"}", number, i);
         snprintf(expected, sizeof expected, "[%ld,\"%d\",true]", number, i);
-        if (!jq_program_run(program, str_of(input), &arena, &output, &why) ||
-            !str_is(output, expected))
+        if (!run(program, str_of(input), &arena, &output, &why) || !str_is(output, expected))
             return (void *)1;
         arena_reset(&arena);
     }
@@ -198,10 +311,10 @@ static void *run_deep(void *context)
     memset(input, '[', 250);
     memset(input + 250, ']', 250);
     arena_init(&arena);
-    bool is_good = jq_program_run(program, (struct str){ input, 500 }, &arena, &output, &why) &&
+    bool is_good = run(program, (struct str){ input, 500 }, &arena, &output, &why) &&
                    str_eq(output, (struct str){ input, 500 });
     memset(input, '[', 300);
-    is_good &= !jq_program_run(program, (struct str){ input, 300 }, &arena, &output, &why);
+    is_good &= !run(program, (struct str){ input, 300 }, &arena, &output, &why);
     arena_clear(&arena);
     return is_good ? NULL : (void *)1;
 }
@@ -230,6 +343,9 @@ int main(void)
         cmocka_unit_test(a_program_gives_one_value_or_says_why_not),
         cmocka_unit_test(what_is_no_program_is_told_with_its_line),
         cmocka_unit_test(a_program_that_does_not_end_is_stopped),
+        cmocka_unit_test(a_program_that_takes_all_memory_is_stopped),
+        cmocka_unit_test(one_that_was_not_checked_is_compiled_when_it_runs),
+        cmocka_unit_test(many_are_checked_each_for_itself),
         cmocka_unit_test(many_threads_run_one_program),
         cmocka_unit_test(nesting_does_not_overflow_a_small_stack),
     };
