@@ -208,6 +208,15 @@ bool reference_is_optional(const struct reference *reference)
            reference->root == REFERENCE_BODY;
 }
 
+bool reference_may_be_object(const struct reference *reference)
+{
+    if (reference->root == REFERENCE_PARAMETER && !reference->name)
+        return true; /* it could not be read, which has been told */
+    return !reference->is_int &&
+           (reference->root == REFERENCE_BODY || reference->root == REFERENCE_EACH ||
+               reference->root == REFERENCE_CALL);
+}
+
 bool reference_is_clients(const struct reference *reference)
 {
     return reference->root == REFERENCE_PARAMETER || reference_is_optional(reference);

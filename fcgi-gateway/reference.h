@@ -129,6 +129,9 @@ struct str reference_raw_rest(
 bool reference_node(const struct reference *reference, const struct reference_values *values,
     const struct json **json, uint32_t *node);
 
+/* Can the value be an object? What is text or a number never is. */
+bool reference_may_be_object(const struct reference *reference);
+
 /* Does the value come with the request, so that the client is to blame where it is missing? */
 bool reference_is_clients(const struct reference *reference);
 

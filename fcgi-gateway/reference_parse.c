@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <strings.h>
+#include "field_plan.h"
 #include "mistake.h"
 #include "reference.h"
 
@@ -63,10 +64,13 @@ static bool is_rest(struct str pattern, struct str name)
     return false;
 }
 
+/* Returns how many; one more than STEPS_MAX says that there are too many. */
 static unsigned split(struct str text, struct str *words)
 {
     unsigned count = 0;
-    for (size_t start = 0; start <= text.len && count < STEPS_MAX; count++) {
+    for (size_t start = 0; start <= text.len; count++) {
+        if (count == STEPS_MAX)
+            return count + 1;
         const char *dot = memchr(text.at + start, '.', text.len - start);
         size_t end = dot ? (size_t)(dot - text.at) : text.len;
         words[count] = (struct str){ text.at + start, end - start };
@@ -236,6 +240,8 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
     if (no_type)
         return no_type;
     unsigned count = split(inside, words);
+    if (count > STEPS_MAX)
+        return "it has more than 32 words between its dots";
     if (scope->has_only_error && !str_is(words[0], "error"))
         return "only {error.title}, .message, .status and .cause can stand here";
     for (unsigned i = 0; i < scope->call_count; i++)
@@ -243,6 +249,8 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
             return parse_call(i, words, count, scope, arena, reference);
     if (str_is(words[0], "query"))
         return parse_named(REFERENCE_QUERY, words, count, arena, reference);
+    if (str_is(words[0], "header") && count == 2 && words[1].len && !field_plan_is_token(words[1]))
+        return "this is no name of a header field";
     if (str_is(words[0], "header"))
         return parse_named(REFERENCE_HEADER, words, count, arena, reference);
     if (str_is(words[0], "body")) {

@@ -88,7 +88,8 @@ static void check_spread(struct settings *settings, uint32_t node, const struct 
 {
     for (uint32_t i = 0; i < template->count; i++)
         if (is_spread(template->plain_names[i]) &&
-            template->children[i]->kind != TEMPLATE_REFERENCE)
+            (template->children[i]->kind != TEMPLATE_REFERENCE ||
+                !reference_may_be_object(&template->children[i]->reference)))
             setting_mistake(
                 settings, node, "'...' puts in an object's members: write \"...\": \"{body}\"");
 }
