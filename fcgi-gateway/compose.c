@@ -94,7 +94,7 @@ static void start_ask(struct composition *self, unsigned index)
 static void settle_each(struct composition *self, unsigned index)
 {
     struct each *each = self->steps[index].each;
-    if (self->failed & bit(index) || each_state(each) == EACH_RUNNING)
+    if ((self->failed | self->done) & bit(index) || each_state(each) == EACH_RUNNING)
         return;
     if (each_state(each) == EACH_DONE && each_reply(each, &self->replies[index]))
         self->done |= bit(index);
