@@ -277,7 +277,9 @@ static bool may_be_repeated(const char *method)
 
 static void set_method(CURL *easy, const struct call *call)
 {
-    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, may_be_repeated(call->method) ? 0L : 1L);
+    /* A body that is streamed cannot be sent a second time. */
+    bool is_kept_one_fit = may_be_repeated(call->method) && !call->read;
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_kept_one_fit ? 0L : 1L);
     if (strcmp(call->method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         return;
