@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # crowd: two thousand callers at once of a service that takes a second are all served, in bounded
-# memory, and nothing of it stays. `limits.concurrent` is the setting that this needs.
+# memory, and nothing of it stays. `limits.concurrent` and the upstream's `max_concurrent` are the settings that
+# this needs.
 load helpers
 
 readonly CLIENTS=2000 MEMORY_MAX_KB=150000
@@ -11,7 +12,7 @@ setup_file() {
   export ODD=unix:$RUN_DIR/misbehave.sock GATEWAY_CONFIG=$BATS_FILE_TMPDIR/gateway.json
   cat >"$GATEWAY_CONFIG" <<END
 {
-  "upstreams": { "odd": { "servers": ["\${ODD}"], "timeout": "30s" } },
+  "upstreams": { "odd": { "servers": ["\${ODD}"], "timeout": "30s", "max_concurrent": $CLIENTS } },
   "limits": { "concurrent": $CLIENTS },
   "routes": {
     "GET /composed": { "calls": { "a": "odd GET /slow?ms=1000" }, "reply": "{a}" },
