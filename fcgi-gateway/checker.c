@@ -180,8 +180,10 @@ static bool start_thread(struct checker *self)
     return error == 0;
 }
 
-void checker_run(struct checker *self)
+void checker_run(struct checker *self, const struct config *config)
 {
+    if (count_checks(config) == 0)
+        return;
     pthread_mutex_lock(&self->lock);
     if (!self->is_running)
         self->is_running = start_thread(self);

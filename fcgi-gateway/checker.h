@@ -10,8 +10,8 @@ struct checker;
  * checker_run. NULL without memory. Before there are other threads. */
 struct checker *checker_new(struct live *live);
 
-/* Begins, if it has not yet; from any thread. */
-void checker_run(struct checker *self);
+/* Begins where this configuration has something to check, if it has not yet; from any thread. */
+void checker_run(struct checker *self, const struct config *config);
 
 /* Waits for the thread's end. */
 void checker_free(struct checker *self);

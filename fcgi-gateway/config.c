@@ -6,6 +6,7 @@
 #include "config.h"
 #include <errno.h>
 #include "duplicate.h"
+#include "guard_plan.h"
 #include "lib/buf.h"
 #include "openapi.h"
 #include "plan.h"
@@ -175,6 +176,8 @@ static void read_all(struct settings *settings, struct config *config)
     };
     if (!setting_object(settings, 0, known, COUNT(known), config))
         return;
+    for (unsigned i = 0; i < config->upstream_count; i++)
+        guard_plan_settle(&config->upstreams[i], config->concurrent_max);
     uint32_t routes = json_member(&settings->json, 0, STR("routes"));
     if (routes != JSON_NONE)
         read_routes(settings, routes, config);

@@ -14,10 +14,15 @@
 #define RETRIES_MAX 10
 #define CONCURRENT_MAX 100000
 
-/* So many calls of one service at once, and so many more that wait for their turn. Together less
- * than the gateway has threads: calls of other services need some, too. */
-#define CONCURRENT_DEFAULT 512
-#define QUEUE_DEFAULT 256
+/* Where the file does not say how many calls of one service are made at once, and how many more
+ * wait for their turn: half and a quarter of what the gateway serves at all, so that the rest is
+ * for calls of other services, whatever becomes of this one. Who lowers that number wants just that
+ * many requests, of whatever service. */
+#define CONCURRENT_PART 2
+#define QUEUE_PART 4
+#define CONCURRENT_LEAST 512
+#define QUEUE_LEAST 256
+#define NOT_SAID -1
 
 void guard_plan_defaults(struct upstream *upstream)
 {
@@ -26,7 +31,21 @@ void guard_plan_defaults(struct upstream *upstream)
     upstream->has_breaker = true;
     upstream->breaker = breaker_defaults;
     upstream->retry = retry_defaults;
-    upstream->places = (struct bulkhead_settings){ CONCURRENT_DEFAULT, QUEUE_DEFAULT };
+    upstream->places = (struct bulkhead_settings){ NOT_SAID, NOT_SAID };
+}
+
+static int larger(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+void guard_plan_settle(struct upstream *upstream, int requests_max)
+{
+    struct bulkhead_settings *places = &upstream->places;
+    if (places->concurrent_max == NOT_SAID)
+        places->concurrent_max = larger(requests_max / CONCURRENT_PART, CONCURRENT_LEAST);
+    if (places->queue_max == NOT_SAID)
+        places->queue_max = larger(requests_max / QUEUE_PART, QUEUE_LEAST);
 }
 
 static bool is_null(struct settings *settings, uint32_t node)

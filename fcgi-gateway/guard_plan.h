@@ -8,6 +8,10 @@
 /* What holds where the file says nothing. */
 void guard_plan_defaults(struct upstream *upstream);
 
+/* The rest of it, once all of the file is read: what depends on how many requests there may be at
+ * the same time. */
+void guard_plan_settle(struct upstream *upstream, int requests_max);
+
 /* All fill `upstream`, a struct upstream; mistakes are noted. */
 void guard_plan_read_outlier(struct settings *settings, uint32_t node, void *upstream);
 void guard_plan_read_breaker(struct settings *settings, uint32_t node, void *upstream);

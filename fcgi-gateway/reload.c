@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "checker.h"
 #include "live.h"
 #include "worker.h"
 #include "lib/log.h"
@@ -19,7 +20,8 @@ static void log_lines(char *text)
 
 void reload(void *context)
 {
-    struct live *live = ((const struct worker_shares *)context)->live;
+    const struct worker_shares *shares = context;
+    struct live *live = shares->live;
     char *said = NULL;
     size_t len;
     FILE *out = open_memstream(&said, &len);
@@ -29,6 +31,7 @@ void reload(void *context)
     }
     int concurrent_max = live_config(live)->concurrent_max;
     bool is_done = live_reload(live, out);
+    checker_run(shares->checker, live_config(live));
     if (live_config(live)->concurrent_max != concurrent_max)
         fprintf(out, "limits.concurrent changes with a restart, not with a reload\n");
     fclose(out);

@@ -22,11 +22,13 @@ void *worker_start(void *context)
         return NULL;
     worker->caller = caller_new();
     worker->slot = live_join(shares->live);
-    checker_run(shares->checker);
-    if (worker->caller && worker->slot)
-        return worker;
-    worker_stop(worker);
-    return NULL;
+    if (!worker->caller || !worker->slot) {
+        worker_stop(worker);
+        return NULL;
+    }
+    checker_run(shares->checker, live_take(worker->slot));
+    live_release(worker->slot);
+    return worker;
 }
 
 void worker_stop(void *context)
