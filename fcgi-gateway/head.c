@@ -27,12 +27,22 @@ static void add_field(struct call *call, struct str name, struct str value)
     call->last_field = field;
 }
 
-/* Two lengths that differ: nobody can tell where the body ends (RFC 9112 section 6.3). */
-static bool has_two_lengths(const struct call *call)
+static bool is_number(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] < '0' || text.at[i] > '9')
+            return false;
+    return text.len > 0;
+}
+
+/* Lengths that differ, or a list of them: nobody can tell where the body ends (RFC 9112 section
+ * 6.3). */
+static bool has_bad_length(const struct call *call)
 {
     struct str length = call_field(call, "Content-Length");
     for (const struct call_field *field = call->first_field; field; field = field->next)
-        if (str_is_nocase(field->name, "Content-Length") && !str_eq(field->value, length))
+        if (str_is_nocase(field->name, "Content-Length") &&
+            (!str_eq(field->value, length) || !is_number(length)))
             return true;
     return false;
 }
@@ -41,7 +51,7 @@ enum head_result head_line(struct call *call, struct str line)
 {
     struct str text = trim(line);
     if (text.len == 0)
-        return has_two_lengths(call) ? HEAD_BAD : HEAD_END;
+        return has_bad_length(call) ? HEAD_BAD : HEAD_END;
     /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
     if (*line.at == ' ' || *line.at == '\t')
         return HEAD_BAD;

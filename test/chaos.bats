@@ -37,7 +37,7 @@ pid_of() { cat -- "$RUN_DIR/$1.pid"; }
 
 # What the sick service can do to its callers. Each has an upstream of its own, so that what the gateway
 # learns from one is not held against another.
-readonly SICKNESSES='slow silent reset empty cut cut-chunked stalled long two-lengths garbage switching redirect dribble huge ok'
+readonly SICKNESSES='slow silent reset empty cut cut-chunked stalled long two-lengths listed-lengths garbage switching redirect dribble huge ok'
 
 write_config() {
   local name
@@ -115,6 +115,7 @@ sickness() {
 @test "it announces more than it sends, and stays" { sickness cut 504 stalled; }
 @test "it sends more than it announces" { sickness 200 502 long; }
 @test "it announces two lengths" { sickness 502 502 two-lengths; }
+@test "it announces a list of lengths" { sickness 502 502 listed-lengths; }
 @test "it sends garbage" { sickness 502 502 garbage; }
 @test "it changes the protocol" { sickness 502 502 switching; }
 @test "it redirects to itself" { sickness 302 502 redirect; }
