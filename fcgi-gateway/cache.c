@@ -352,9 +352,8 @@ static size_t purge_prefix(struct shard *shard, struct str prefix)
     return count;
 }
 
-size_t cache_purge(struct cache *cache, struct str path)
+static size_t purge(struct cache *cache, struct str path, bool is_prefix)
 {
-    bool is_prefix = path.len > 0 && path.at[path.len - 1] == '*';
     uint64_t hash = hash_text(cache->seed, path);
     size_t count = 0;
     atomic_fetch_add(&cache->purges, 1);
@@ -366,12 +365,23 @@ size_t cache_purge(struct cache *cache, struct str path)
         struct shard *shard = &cache->shards[i];
         pthread_mutex_lock(&shard->lock);
         if (is_prefix)
-            count += purge_prefix(shard, (struct str){ path.at, path.len - 1 });
+            count += purge_prefix(shard, path);
         else
             count += purge_path(shard, hash, path);
         pthread_mutex_unlock(&shard->lock);
     }
     return count;
+}
+
+size_t cache_purge(struct cache *cache, struct str pattern)
+{
+    bool is_prefix = pattern.len > 0 && pattern.at[pattern.len - 1] == '*';
+    return purge(cache, (struct str){ pattern.at, pattern.len - is_prefix }, is_prefix);
+}
+
+size_t cache_purge_path(struct cache *cache, struct str path)
+{
+    return purge(cache, path, false);
 }
 
 struct cache_figures cache_figures(struct cache *cache)

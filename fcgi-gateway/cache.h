@@ -55,7 +55,10 @@ void cache_drop(struct cache *cache, const struct cache_key *key, const struct c
 
 /* Forgets all that is kept of a path, under whatever key; with '*' at its end, of all paths that
  * begin so. Returns how many replies. */
-size_t cache_purge(struct cache *cache, struct str path);
+size_t cache_purge(struct cache *cache, struct str pattern);
+
+/* The same of just this path, whatever it ends with: for paths that a client chose. */
+size_t cache_purge_path(struct cache *cache, struct str path);
 
 /* For those who watch. */
 struct cache_figures {

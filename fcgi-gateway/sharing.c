@@ -244,13 +244,13 @@ struct change {
 };
 
 /* RFC 9111 section 4.4: before the client knows that it succeeded, so that its next GET shows it.
- */
+ * Where a 5xx is told the service may have done it all the same. */
 static int on_head(struct reply_tap *tap, struct reply *reply, int status)
 {
     struct change *change = (struct change *)tap;
     (void)reply;
-    if (status >= 200 && status < 400)
-        cache_purge(change->cache, change->path);
+    if (status < 400 || status >= 500)
+        cache_purge_path(change->cache, change->path);
     return status;
 }
 

@@ -133,6 +133,8 @@ static void purges_are_by_path(void **state)
     }
     assert_int_equal(cache_purge(cache, STR("/users/7")), 2);
     assert_int_equal(cache_purge(cache, STR("/users/7")), 0);
+    assert_int_equal(
+        cache_purge_path(cache, STR("/users/*")), 0); /* a client's path is no pattern */
     assert_true(has(cache, "k29", "", NULL));
     assert_true(has(cache, "k28", "", "x"));
     assert_int_equal(cache_purge(cache, STR("/users/1*")), 222);
