@@ -50,11 +50,11 @@ struct cache_key sameness_key(
     add_inputs(&key, request, route->inputs);
     add_inputs(&key, request, config->defaults.inputs);
     add_inputs(&key, request, config->defaults.request_inputs);
-    if (route->kind == ROUTE_PASS) {
+    /* Services are told both, as X-Forwarded-Host and -Proto, and may make links of them. */
+    add_field(&key, request, "Host");
+    add_part(&key, str_of(request_variable(request, "REQUEST_SCHEME")));
+    if (route->kind == ROUTE_PASS)
         add_part(&key, request->has_query ? request->query : (struct str){ NULL, 0 });
-        add_field(&key, request, "Host");
-        add_part(&key, str_of(request_variable(request, "REQUEST_SCHEME")));
-    }
     return (struct cache_key){ buf_as_str(&key), request->path };
 }
 

@@ -84,6 +84,15 @@ status_is() {
   was_asked 1
 }
 
+@test "a composed reply is another host's only: its services are told the host" {
+  get "/composed/$me" -H 'Host: evil.example'
+  expect 200
+  get "/composed/$me" -H 'Host: good.example'
+  [[ $(header cache-status) == *fwd=miss* ]]
+  get "/composed/$me" -H 'Host: good.example'
+  [[ $(header cache-status) == *hit* ]]
+}
+
 @test "another query, another path, another host is another reply" {
   get "/long/$me?a=1"
   expect 200 '{"n":1}'
