@@ -38,7 +38,7 @@ static const struct jq_use *find(const struct jq_plan *plan, struct str text)
 struct jq_program *jq_plan_add(struct jq_plan *plan, struct settings *settings, uint32_t node)
 {
     struct str text;
-    const char *why;
+    const char *why = NULL;
     if (!setting_text(settings, node, &text))
         return NULL;
     const struct jq_use *same = find(plan, text);

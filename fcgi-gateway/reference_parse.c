@@ -277,7 +277,9 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
 bool reference_input_is_same(const struct reference_input *a, const struct reference_input *b)
 {
     bool is_header = a->root == REFERENCE_HEADER;
-    return a->root == b->root && a->name.len == b->name.len && !a->name.at == !b->name.at &&
+    if (!a->name.at || !b->name.at)
+        return a->root == b->root && a->name.at == b->name.at;
+    return a->root == b->root && a->name.len == b->name.len &&
            (is_header ? !strncasecmp(a->name.at, b->name.at, a->name.len)
                       : str_eq(a->name, b->name));
 }

@@ -254,10 +254,12 @@ static void look_for_place(struct caller *caller, struct course *course)
 {
     struct attempt *attempt = &course->attempt;
     long long now_us = log_clock_us();
-    take_step(caller, course, attempt_look(attempt, course->call->key, now_us));
-    if (attempt->step != ATTEMPT_QUEUED || now_us < course->deadline_us)
+    if (now_us < course->deadline_us) {
+        take_step(caller, course, attempt_look(attempt, course->call->key, now_us));
         return;
-    attempt_end(attempt);
+    }
+    attempt_end(
+        attempt); /* also where a place came in the same moment: there is no time to use it */
     refuse(course, "No place for the call became free in time", 0);
 }
 
