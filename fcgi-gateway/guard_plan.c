@@ -22,7 +22,7 @@
 #define QUEUE_PART 4
 #define CONCURRENT_LEAST 512
 #define QUEUE_LEAST 256
-#define NOT_SAID -1
+#define NOT_SAID (-1)
 
 void guard_plan_defaults(struct upstream *upstream)
 {
