@@ -67,6 +67,7 @@ answers_200() { get "$1" && [[ $code == 200 ]]; }
 
 @test "a service that hangs holds up its own callers only" {
   local hanging
+  wait_until no_breaker_is_open # those before this one have killed services
   kill -STOP "$(responder_pid users)"
   (cd "$BATS_TEST_TMPDIR" && seq 100 | xargs -P 100 -I '{}' curl -s --max-time 20 -o /dev/null "$URL/users?n={}") 3>&- &
   hanging=$!
@@ -80,6 +81,8 @@ answers_200() { get "$1" && [[ $code == 200 ]]; }
   get /users/1
   expect 200
 }
+
+no_breaker_is_open() { get /health && expect 200 && [[ $body != *'"breaker"'* ]]; }
 
 # The gateway has a thread for each request that is under way.
 hundred_wait() { (($(find "/proc/$(responder_pid gateway)/task" -mindepth 1 -maxdepth 1 | wc -l) > 100)); }
