@@ -7,7 +7,12 @@ start_server() {
   wait_until test -S "$RUN_DIR/$1.sock"
 }
 
-pid_of() { pgrep -f "misbehave unix:$RUN_DIR/$1.sock"; }
+pid_of() {
+  local file
+  LC_ALL=C grep -lzxFs -- "unix:$RUN_DIR/$1.sock" /proc/[0-9]*/cmdline | while read -r file; do
+    ! grep -qsx misbehave "${file%cmdline}comm" || echo "${file//[!0-9]/}"
+  done
+}
 
 # kill_server NAME: as a crash would; its socket goes as well.
 kill_server() {
