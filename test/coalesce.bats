@@ -14,7 +14,7 @@ setup_file() {
     "GET /plain/{name}":  { "pass": "odd /told/{name}" },
     "GET /pass/{name}":   { "pass": "odd /told/{name}", "coalesce": true },
     "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
-    "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "200ms" },
+    "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
     "GET /stream/{any}":  { "pass": "odd /stream", "coalesce": true },
     "GET /huge":          { "pass": "odd", "coalesce": true },
     "GET /broken/{any}":  { "pass": "odd /cut/{any}", "coalesce": true },
@@ -126,8 +126,8 @@ got() {
   tell hold
   send 10 "/made/$me"
   wait_until has_followers 9
-  tell status=0
-  got '10 {"error":"Odd service unavailable","message":"Connection closed before a reply"} 502'
+  tell cut=1 # after a part of the reply: libcurl itself repeats what gets no byte over a kept connection
+  got '10 {"error":"Odd service error","message":"The reply broke off"} 502'
   was_asked 1
 }
 
@@ -172,7 +172,7 @@ got() {
   tell hold
   send 3 "/hasty/$me"
   finish
-  [ "$replies" = '3 {"error":"Odd service timeout","message":"Service did not respond in 200 milliseconds"} 504' ]
+  [ "$replies" = '3 {"error":"Odd service timeout","message":"Service did not respond in 2 seconds"} 504' ]
   was_asked 1
   tell ''
 }
@@ -227,5 +227,5 @@ got() {
   tell ''
   finish
   grep -q '^1 Cache-Status: gateway; fwd=miss; collapsed' <<<"$replies"
-  grep -q "GET /pass/$me 200 .* coalesced" "$RUN_DIR/gateway.log"
+  wait_until grep -q "GET /pass/$me 200 .* coalesced" "$RUN_DIR/gateway.log" # written after the reply
 }
