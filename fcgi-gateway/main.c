@@ -42,8 +42,8 @@ static const char *config_path(const char *argument)
 }
 
 /* Takes as many descriptors as so many requests need, if the system lets us. Returns how many
- * requests there can be: one that finds no descriptor would be lost, one that finds no place is
- * refused. */
+ * requests there can be: one that finds no descriptor waits for who knows how long, one that finds
+ * no place is refused. */
 static unsigned take_descriptors(unsigned requests)
 {
     rlim_t wanted = (rlim_t)requests * DESCRIPTORS_EACH + DESCRIPTORS_MORE;

@@ -42,8 +42,9 @@ enum { PROGRAM_END, KEEPER_END };
 struct keeper {
     struct listener listener;
     int channel[2];
-    int signals; /* a signalfd */
-    int waiting; /* an accepted connection for which the channel had no room; else -1 */
+    int signals;      /* a signalfd */
+    int waiting;      /* an accepted connection for which the channel had no room; else -1 */
+    long long passed; /* connections */
     pid_t program;
     bool is_ending;
 };
@@ -59,8 +60,10 @@ static void hand_on(struct keeper *keeper)
 {
     if (keeper->waiting < 0)
         keeper->waiting = listener_accept(&keeper->listener);
-    if (keeper->waiting < 0 || !listener_pass(keeper->channel[KEEPER_END], keeper->waiting))
+    if (keeper->waiting < 0 ||
+        !listener_pass(keeper->channel[KEEPER_END], keeper->waiting, keeper->passed + 1))
         return;
+    keeper->passed++;
     close(keeper->waiting);
     keeper->waiting = -1;
 }

@@ -2,11 +2,11 @@
 #include "listener.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <string.h>
@@ -48,62 +48,78 @@ void listener_init(struct listener *listener, int fd)
     };
 }
 
-/* One byte, and the connection beside it (unix(7), SCM_RIGHTS). */
+/* A number, and the connection beside it (unix(7), SCM_RIGHTS). */
 union passing {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(int))];
 };
 
-bool listener_pass(int channel, int fd)
+bool listener_pass(int channel, int fd, long long number)
 {
-    char byte = 0;
     union passing beside = { .header = { .cmsg_len = CMSG_LEN(sizeof(fd)),
                                  .cmsg_level = SOL_SOCKET,
                                  .cmsg_type = SCM_RIGHTS } };
-    struct iovec data = { &byte, 1 };
+    struct iovec data = { &number, sizeof(number) };
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = &beside, .msg_controllen = sizeof(beside)
     };
 
     memcpy(CMSG_DATA(&beside.header), &fd, sizeof(fd));
-    return sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+    return sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(number);
 }
 
-/* Is there a free descriptor? For a connection that finds none the kernel closes it, which accept
- * does not. */
-static bool has_room(void)
+/* A descriptor of the connection that is the next one in the channel, where it stays; waits for
+ * one. -1 with errno: EPIPE where the keeper is gone, EMFILE where there is no free descriptor. */
+static int peek(int channel, long long *number)
 {
-    int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0)
-        close(fd);
-    return fd >= 0;
-}
-
-/* As accept4: EPIPE where the keeper is gone. */
-static int receive(int channel)
-{
-    if (!has_room())
-        return -1;
-    char byte;
     int fd = -1;
     union passing beside = { .header = { .cmsg_len = 0 } };
-    struct iovec data = { &byte, 1 };
+    struct iovec data = { number, sizeof(*number) };
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = &beside, .msg_controllen = sizeof(beside)
     };
 
-    ssize_t got = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+    ssize_t got = recvmsg(channel, &message, MSG_PEEK | MSG_CMSG_CLOEXEC);
     if (got > 0 && beside.header.cmsg_len == CMSG_LEN(sizeof(fd)))
         memcpy(&fd, CMSG_DATA(&beside.header), sizeof(fd));
     else if (got >= 0)
-        errno = got == 0 ? EPIPE : EMFILE; /* without room for it, the kernel drops it */
+        errno = got == 0 ? EPIPE : EMFILE;
     return fd;
 }
 
-int listener_accept(const struct listener *listener)
+/* May the calling thread have this one? Only one thread gets a yes. */
+static bool claim(struct listener *listener, long long number)
+{
+    long long last = atomic_load(&listener->claimed);
+    while (number > last) {
+        if (atomic_compare_exchange_weak(&listener->claimed, &last, number))
+            return true;
+    }
+    return false;
+}
+
+/* The kernel drops a connection that is received while there is no free descriptor. So it is looked
+ * at first, which gives a descriptor as well, then claimed, then taken out. Who finds that another
+ * thread has claimed it must look again, and not turn to something else: it may have been woken for
+ * the one behind. */
+static int receive(struct listener *listener)
+{
+    long long number;
+    int fd = peek(listener->fd, &number);
+    while (fd >= 0 && !claim(listener, number)) {
+        close(fd);
+        sched_yield();
+        fd = peek(listener->fd, &number);
+    }
+    if (fd >= 0)
+        recv(listener->fd, &number, sizeof(number), MSG_DONTWAIT);
+    return fd;
+}
+
+int listener_accept(struct listener *listener)
 {
     if (listener->is_channel)
-        return receive(listener->fd);
+        return receive(listener);
     int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0 && listener->is_tcp) {
         /* Over TCP an accepted socket inherits the time limit. */

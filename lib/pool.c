@@ -80,7 +80,7 @@ static void stop(struct pool *pool, bool is_final)
 
 /* NULL where there is no memory. */
 static struct pool *pool_new(
-    const struct pool_work *work, const struct listener *listener, unsigned seat_count)
+    const struct pool_work *work, struct listener *listener, unsigned seat_count)
 {
     struct pool *pool = calloc(1, sizeof(*pool));
     struct seat *seats = aligned_alloc(_Alignof(struct seat), seat_count * sizeof(*seats));
@@ -114,7 +114,7 @@ static void pool_free(struct pool *pool)
 }
 
 enum pool_end pool_run(
-    const struct pool_work *work, const struct listener *listener, unsigned threads_max)
+    const struct pool_work *work, struct listener *listener, unsigned threads_max)
 {
     unsigned refusers = work->refuse ? 1 : 0; /* who goes on accepting when all others are busy */
     struct pool *pool = pool_new(work, listener, (threads_max > 0 ? threads_max : 1) + refusers);

@@ -33,6 +33,6 @@ enum pool_end {
 /* Runs `work` until SIGTERM or a crash and serves at most `threads_max` connections at the same
  * time. Every connection that was accepted by then, or waits in the socket, is served first. */
 enum pool_end pool_run(
-    const struct pool_work *work, const struct listener *listener, unsigned threads_max);
+    const struct pool_work *work, struct listener *listener, unsigned threads_max);
 
 #endif

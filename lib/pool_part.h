@@ -11,7 +11,7 @@
 
 struct pool {
     const struct pool_work *work;
-    const struct listener *listener;
+    struct listener *listener;
     pthread_t main;
     struct seat *seats; /* seat_count of them */
     unsigned seat_count;

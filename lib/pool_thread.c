@@ -30,10 +30,12 @@ static bool take_one(atomic_int *count, int min)
     return false;
 }
 
-/* Shall the calling thread leave, as one of those that are too many? */
+/* Shall the calling thread leave, as one of those that are too many? Not while something waits: the
+ * kernel may have woken this one for it, and no other. */
 static bool is_surplus(struct pool *pool)
 {
-    return take_one(&pool->surplus, 0) && take_one(&pool->idle, IDLE_MIN);
+    return atomic_load(&pool->surplus) > 0 && !listener_has_waiting(pool->listener) &&
+           take_one(&pool->surplus, 0) && take_one(&pool->idle, IDLE_MIN);
 }
 
 /* When it stops, the pool first empties the socket; but not for ever, where it fills all the time.

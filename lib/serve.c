@@ -236,7 +236,7 @@ static void reload(void *context)
         responder->reload(responder->context);
 }
 
-static int serve_fastcgi(const struct responder *responder, const struct listener *listener)
+static int serve_fastcgi(const struct responder *responder, struct listener *listener)
 {
     const struct pool_work work = { .context = (void *)responder,
         .thread_start = start_thread,

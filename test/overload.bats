@@ -144,6 +144,24 @@ has_descriptors() { (($(descriptors) <= $1)); }
 said() { grep -cE " fcgi-gateway $1\$" "$RUN_DIR/gateway.log"; }
 is_over() { (($(said 'overloaded: .*') == $(said 'the overload is over: [0-9]+ requests were refused'))); }
 
+@test "a connection that finds no descriptor waits for one" {
+  local gateway soft client
+  gateway=$(responder_pid gateway)
+  soft=$(prlimit --pid "$gateway" --nofile --output SOFT --noheadings)
+  prlimit --pid "$gateway" --nofile=3:
+  curl -s --max-time 20 -o /dev/null -w '%{http_code}' "$URL/ok" >"$BATS_TEST_TMPDIR/code" 3>&- &
+  client=$!
+  wait_until grep -q 'cannot accept: Too many open files' "$RUN_DIR/gateway.log"
+  prlimit --pid "$gateway" --nofile="${soft// /}:"
+  wait "$client"
+  [ "$(<"$BATS_TEST_TMPDIR/code")" = 200 ]
+  wait_until has_places # after such trouble it tries no new thread for a second
+}
+has_places() {
+  "$BUILD/test/fixtures/load" "$CONCURRENT" once "$URL/slow?ms=300" >"$BATS_TEST_TMPDIR/body"
+  [ "$(field '.statuses | tostring')" = "{\"200\":$CONCURRENT}" ]
+}
+
 @test "a gateway that is stopped while it is overloaded answers everyone first" {
   occupy
   "$BUILD/test/fixtures/load" 40 once "$URL/ok" >"$BATS_TEST_TMPDIR/body" 3>&- &
