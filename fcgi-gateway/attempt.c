@@ -156,7 +156,7 @@ static void tell(
     const struct upstream *upstream = self->upstream;
     struct upstream_state *state = upstream->state;
     struct server *server = upstream->states[self->server];
-    struct server_result result = { self->started_us, how.took_us, how.is_good };
+    struct server_result result = { self->started_us, how.took_us, how.end == BREAKER_GOOD };
     if (server_tell(
             server, &upstream->balance.servers, upstream_state_servers(upstream), result, now_us))
         news->server = server_state_name(server_state(server, &upstream->balance.servers, now_us));
@@ -164,7 +164,7 @@ static void tell(
     if (how.is_repeated)
         breaker_forget(&state->breaker, self->ticket);
     else if (upstream->has_breaker &&
-             breaker_tell(&state->breaker, &upstream->breaker, self->ticket, how.is_good, now_us))
+             breaker_tell(&state->breaker, &upstream->breaker, self->ticket, how.end, now_us))
         news->breaker = breaker_state_name(state->breaker.state);
 }
 

@@ -46,9 +46,9 @@ enum attempt_step attempt_begin(struct attempt *self, uint64_t key, long long no
 enum attempt_step attempt_look(struct attempt *self, uint64_t key, long long now_us);
 
 struct attempt_result {
-    bool is_good;      /* as far as the service is concerned */
-    bool is_repeated;  /* another attempt follows */
-    long long took_us; /* until its reply's head was there, or it had failed */
+    enum breaker_end end; /* as far as the service is concerned */
+    bool is_repeated;     /* another attempt follows */
+    long long took_us;    /* until its reply's head was there, or it had failed */
 };
 
 /* What became of it. Once at most, and before attempt_end. */

@@ -13,6 +13,13 @@
  * with as many calls under way, all at once. */
 #define ROW_MIN_US 100000
 
+/* A service that says nothing makes a failure of each caller once per timeout, which may be far too
+ * few for `calls_min`. So many timeouts without one good reply between them are enough, if there
+ * was none for all of this time: one slow endpoint beside others that answer is not a silent
+ * service. */
+#define SILENT_CALLS 3
+#define SILENCE_MIN_US 2000000
+
 const struct breaker_settings breaker_defaults = {
     .failure_percent = 50,
     .calls_min = 20,
@@ -49,7 +56,9 @@ static void enter(struct breaker *breaker, enum breaker_state state, long long n
     breaker->state = state;
     breaker->since_us = now_us;
     breaker->probes_out = breaker->probes_good = 0;
-    breaker->failures_in_row = 0;
+    breaker->failures_in_row = breaker->silent_in_row = 0;
+    if (state == BREAKER_RAMP || state == BREAKER_CLOSED)
+        breaker->has_lost_probes = false;
     breaker->round++;
 }
 
@@ -77,15 +86,18 @@ static void refuse(struct breaker_ticket *ticket, long long retry_after_us)
 }
 
 /* Probes that are not back after `open_us` keep nobody else from trying: they may be lost in a
- * network that is whole again. Their result still counts, for a service may be that slow. */
+ * network that is whole again. Their result still counts, for a service may be that slow. But then
+ * it gets one at a time until one is good: each is a caller who waits for a whole timeout. */
 static void ask_for_probe(struct breaker *breaker, const struct breaker_settings *settings,
     struct breaker_ticket *ticket, long long now_us)
 {
     if (breaker->probes_out > 0 && now_us - breaker->probe_us >= settings->open_us) {
         breaker->probes_out = 0;
+        breaker->has_lost_probes = true;
         breaker->round++;
     }
-    if (breaker->probes_out + breaker->probes_good >= settings->probes) {
+    int most = breaker->has_lost_probes && breaker->probes_good == 0 ? 1 : settings->probes;
+    if (breaker->probes_out + breaker->probes_good >= most) {
         refuse(ticket, breaker->probe_us + settings->open_us - now_us);
         return;
     }
@@ -109,6 +121,7 @@ struct breaker_ticket breaker_ask(
         refuse(&ticket, breaker->since_us + settings->ramp_us - now_us);
     ticket.generation = breaker->generation;
     ticket.round = breaker->round;
+    ticket.asked_us = now_us;
     ticket.has_changed = breaker->state != before;
     return ticket;
 }
@@ -151,15 +164,36 @@ static bool is_dead(struct breaker *breaker, const struct breaker_settings *sett
            now_us - breaker->row_since_us >= ROW_MIN_US;
 }
 
-static void count(struct breaker *breaker, const struct breaker_settings *settings, bool is_good,
-    long long now_us)
+static bool is_silent(struct breaker *breaker, const struct breaker_settings *settings,
+    enum breaker_end how, long long asked_us, long long now_us)
 {
+    if (how == BREAKER_GOOD) {
+        breaker->silent_in_row = 0;
+        breaker->good_us = now_us;
+    }
+    if (how != BREAKER_SILENT)
+        return false;
+    if (asked_us - breaker->silent_until_us >= settings->window_us)
+        breaker->silent_in_row = 0;
+    if (breaker->silent_in_row++ == 0)
+        breaker->silent_since_us = asked_us > breaker->good_us ? asked_us : breaker->good_us;
+    breaker->silent_until_us = now_us;
+    return now_us - breaker->silent_since_us >= SILENCE_MIN_US &&
+           (breaker->silent_in_row >= SILENT_CALLS ||
+               breaker->silent_in_row >= settings->calls_min);
+}
+
+static void count(struct breaker *breaker, const struct breaker_settings *settings,
+    enum breaker_end how, long long asked_us, long long now_us)
+{
+    bool is_good = how == BREAKER_GOOD;
     long long slot = now_us / (settings->window_us / BREAKER_BUCKETS);
     struct breaker_bucket *bucket = bucket_at(breaker, slot);
     bucket->calls++;
     bucket->failures += !is_good;
+    bool was_silent = is_silent(breaker, settings, how, asked_us, now_us);
     /* Nothing opens on a call that went well: the service may be back already. */
-    if (is_dead(breaker, settings, is_good, now_us) ||
+    if (is_dead(breaker, settings, is_good, now_us) || was_silent ||
         (!is_good && is_failing(breaker, settings, slot)))
         open(breaker, now_us);
 }
@@ -174,7 +208,7 @@ static void judge_probe(struct breaker *breaker, const struct breaker_settings *
 }
 
 bool breaker_tell(struct breaker *breaker, const struct breaker_settings *settings,
-    struct breaker_ticket ticket, bool is_good, long long now_us)
+    struct breaker_ticket ticket, enum breaker_end how, long long now_us)
 {
     enum breaker_state before = breaker->state;
     if (ticket.as == BREAKER_REFUSED || ticket.generation != breaker->generation)
@@ -182,9 +216,9 @@ bool breaker_tell(struct breaker *breaker, const struct breaker_settings *settin
     breaker_forget(breaker, ticket);
     let_time_pass(breaker, settings, now_us);
     if (breaker->state == BREAKER_HALF_OPEN)
-        judge_probe(breaker, settings, is_good, now_us);
+        judge_probe(breaker, settings, how == BREAKER_GOOD, now_us);
     else if (breaker->state != BREAKER_OPEN)
-        count(breaker, settings, is_good, now_us);
+        count(breaker, settings, how, ticket.asked_us, now_us);
     return breaker->state != before;
 }
 

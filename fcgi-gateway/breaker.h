@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 /* closed:    everything is asked; the failures among the last calls are counted. It opens when
- *            they are too large a share, or when for a moment there was nothing else.
+ *            they are too large a share, or when for a moment there was nothing else, or when the
+ *            service did not say anything to several callers.
  * open:      nothing is asked, for `open_us`.
  * half open: a few calls are let through as probes. One that fails: open again. All good: ramp.
  * ramp:      a growing share is asked, and counted as when closed.
@@ -43,7 +44,11 @@ struct breaker {
     int probes_out, probes_good;
     long long probe_us; /* when the last probe left */
     int failures_in_row;
-    long long row_since_us; /* the first of them */
+    long long row_since_us;                     /* the first of them */
+    int silent_in_row;                          /* timeouts since the last good call */
+    long long silent_since_us, silent_until_us; /* their first question, their last end */
+    long long good_us;                          /* the last good call's end */
+    bool has_lost_probes;                       /* some were written off in this outage */
     struct breaker_bucket buckets[BREAKER_BUCKETS];
 };
 
@@ -53,6 +58,7 @@ enum breaker_admission { BREAKER_REFUSED, BREAKER_NORMAL, BREAKER_PROBE };
 struct breaker_ticket {
     enum breaker_admission as;
     unsigned generation, round;
+    long long asked_us;
     long long retry_after_us; /* where refused: 1 or more */
     bool has_changed;         /* the breaker's state, by the asking: to be logged */
 };
@@ -61,10 +67,16 @@ struct breaker_ticket {
 struct breaker_ticket breaker_ask(struct breaker *breaker, const struct breaker_settings *settings,
     long long now_us, double draw);
 
+enum breaker_end {
+    BREAKER_FAILED,
+    BREAKER_GOOD,
+    BREAKER_SILENT, /* failed: no reply in the time that there was for it */
+};
+
 /* How an admitted call ended. Returns whether the state has changed. Calls from before the breaker
  * opened change nothing. */
 bool breaker_tell(struct breaker *breaker, const struct breaker_settings *settings,
-    struct breaker_ticket ticket, bool is_good, long long now_us);
+    struct breaker_ticket ticket, enum breaker_end how, long long now_us);
 
 /* An admitted call ended without saying anything of the service: its client went away, or another
  * rule refused it. */

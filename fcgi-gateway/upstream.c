@@ -82,9 +82,11 @@ static bool is_trouble(int status)
     return status >= 500 && status != 501 && status != 505;
 }
 
-static bool is_good(const struct call *call)
+static enum breaker_end end_of(const struct call *call)
 {
-    return call->outcome == CALL_OK && !is_trouble(call->status);
+    if (call->outcome == CALL_TIMEOUT && !call->status)
+        return BREAKER_SILENT;
+    return call->outcome == CALL_OK && !is_trouble(call->status) ? BREAKER_GOOD : BREAKER_FAILED;
 }
 
 /* Microseconds; a date counts as far away. */
@@ -198,13 +200,13 @@ static void begin(struct caller *caller, struct course *course)
     take_step(caller, course, attempt_begin(&course->attempt, course->call->key, log_clock_us()));
 }
 
-static void tell(struct course *course, bool good, bool is_repeated, long long now_us)
+static void tell(struct course *course, enum breaker_end end, bool is_repeated, long long now_us)
 {
     struct attempt *attempt = &course->attempt;
     long long known_us = course->head_us ? course->head_us : now_us;
     if (!attempt->is_told)
         attempt_tell(attempt,
-            (struct attempt_result){ good, is_repeated, known_us - attempt->started_us }, now_us);
+            (struct attempt_result){ end, is_repeated, known_us - attempt->started_us }, now_us);
 }
 
 static enum retry_outcome retry_outcome_of(const struct call *call)
@@ -222,9 +224,9 @@ static void settle(struct course *course)
     bool is_given_up = call->outcome == CALL_GONE && !course->is_dropped;
     bool is_repeated = course->is_dropped;
     if (!call->only_server && !is_given_up) {
-        if (!is_repeated && !is_good(call))
+        if (!is_repeated && end_of(call) != BREAKER_GOOD)
             is_repeated = wants_repeat(course, retry_outcome_of(call));
-        tell(course, is_good(call), is_repeated, now_us);
+        tell(course, end_of(call), is_repeated, now_us);
     }
     if (!call->only_server)
         attempt_end(&course->attempt);
@@ -274,7 +276,8 @@ static void go_on(struct caller *caller, struct course *course)
     else if (course->pause_until_us)
         begin(caller, course);
     else
-        tell(course, !is_trouble(course->call->status), false, now_us);
+        tell(course, is_trouble(course->call->status) ? BREAKER_FAILED : BREAKER_GOOD, false,
+            now_us);
 }
 
 /* --- calls --- */

@@ -15,6 +15,7 @@ setup_file() {
     "shipped": { "servers": ["${A}"], "title": "Shipped service" },
     "fast":    { "servers": ["${A}"], "retry": null, "breaker": { "calls": 4, "open": "60s" } },
     "never":   { "servers": ["${A}"], "retry": null, "breaker": null },
+    "silent":  { "servers": ["${A}"], "timeout": "2s" },
     "other":   { "servers": ["${B}"] }
   },
   "routes": {
@@ -27,6 +28,7 @@ setup_file() {
     "GET /else": { "calls": { "it": { "call": "shipped GET /moody", "else": { "ok": false } } }, "reply": "{it}" },
     "GET /fast/{any*}": { "pass": "fast /{any}" },
     "GET /never": { "pass": "never /moody" },
+    "GET /silent": { "pass": "silent /moody" },
     "GET /other": { "pass": "other /moody" },
     "GET /health": "builtin:health"
   }
@@ -84,6 +86,17 @@ is_served() { get /moody && [[ $code == 200 ]]; }
   is_logged 'upstream shipped: the breaker is half-open$'
   is_logged 'upstream shipped: the breaker is ramp$'
   is_logged 'upstream shipped: the breaker is closed$'
+}
+
+@test "a service that says nothing opens it with the first timeouts of a few callers" {
+  mood a
+  [ "$(gets 50 /silent)" = 50 ]
+  mood a 'ms=60000'
+  "$BUILD/test/fixtures/load" 9 once "$URL/silent" >"$BATS_TEST_TMPDIR/nine"
+  [ "$(jq -c .statuses "$BATS_TEST_TMPDIR/nine")" = '{"504":9}' ]
+  is_logged 'upstream silent: the breaker is open$'
+  wait_until is_refused /silent
+  mood a
 }
 
 @test "another service does not notice" {

@@ -34,7 +34,13 @@ static struct breaker_ticket ask(long long now_us)
 
 static bool tell(struct breaker_ticket ticket, bool is_good, long long now_us)
 {
-    return breaker_tell(&breaker, &settings, ticket, is_good, now_us);
+    enum breaker_end how = is_good ? BREAKER_GOOD : BREAKER_FAILED;
+    return breaker_tell(&breaker, &settings, ticket, how, now_us);
+}
+
+static bool tell_silent(struct breaker_ticket ticket, long long now_us)
+{
+    return breaker_tell(&breaker, &settings, ticket, BREAKER_SILENT, now_us);
 }
 
 static void call(int count, bool is_good, long long now_us)
@@ -197,8 +203,7 @@ static void a_service_slower_than_the_probes_patience_comes_back(void **state)
     struct breaker_ticket slow[3];
     (void)state;
     half_open_at(2 * SECOND, slow, 3);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(ask(3 * SECOND).as, BREAKER_PROBE);
+    assert_int_equal(ask(3 * SECOND).as, BREAKER_PROBE);
     for (int i = 0; i < 3; i++)
         tell(slow[i], true, 4 * SECOND);
     assert_int_equal(breaker.state, BREAKER_RAMP);
@@ -209,11 +214,26 @@ static void probes_written_off_make_no_room_twice(void **state)
     struct breaker_ticket lost[3];
     (void)state;
     half_open_at(2 * SECOND, lost, 3);
-    for (int i = 0; i < 3; i++)
-        assert_int_equal(ask(3 * SECOND).as, BREAKER_PROBE);
+    assert_int_equal(ask(3 * SECOND).as, BREAKER_PROBE);
     for (int i = 0; i < 3; i++)
         breaker_forget(&breaker, lost[i]);
     assert_int_equal(ask(3 * SECOND).as, BREAKER_REFUSED);
+}
+
+static void after_lost_probes_it_asks_one_at_a_time_until_one_is_good(void **state)
+{
+    struct breaker_ticket lost[3], probe;
+    (void)state;
+    half_open_at(2 * SECOND, lost, 3);
+    for (int second = 3; second < 5; second++) {
+        probe = ask(second * SECOND);
+        assert_int_equal(probe.as, BREAKER_PROBE);
+        assert_int_equal(ask(second * SECOND + 1).as, BREAKER_REFUSED);
+    }
+    tell(probe, true, 4 * SECOND + 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ask(4 * SECOND + 3).as, BREAKER_PROBE);
+    assert_int_equal(ask(4 * SECOND + 3).as, BREAKER_REFUSED);
 }
 
 static void calls_from_before_it_opened_do_not_disturb(void **state)
@@ -305,6 +325,135 @@ static void who_only_looks_sees_the_time_pass(void **state)
     assert_int_equal(breaker_state_at(&breaker, &settings, 3 * SECOND), BREAKER_CLOSED);
 }
 
+#define TIMEOUT (5 * SECOND)
+#define MS 1000LL
+
+/* Callers who ask again as soon as they have an answer, a refused one after 100 ms. The service
+ * answers in 10 ms, and nothing any more after `frozen_us`. */
+struct crowd {
+    int count;
+    long long frozen_us;
+    struct {
+        struct breaker_ticket ticket;
+        long long due_us;
+    } callers[64];
+};
+
+static void ask_again(struct crowd *crowd, int i, long long now_us)
+{
+    struct breaker_ticket ticket = breaker_ask(&breaker, &breaker_defaults, now_us, 0);
+    long long takes_us = now_us + 10 * MS < crowd->frozen_us ? 10 * MS : TIMEOUT;
+    crowd->callers[i].ticket = ticket;
+    crowd->callers[i].due_us = now_us + (ticket.as == BREAKER_REFUSED ? 100 * MS : takes_us);
+}
+
+static void end_call(struct crowd *crowd, int i, long long now_us)
+{
+    struct breaker_ticket ticket = crowd->callers[i].ticket;
+    bool is_good = now_us - ticket.asked_us < TIMEOUT;
+    if (ticket.as != BREAKER_REFUSED)
+        breaker_tell(
+            &breaker, &breaker_defaults, ticket, is_good ? BREAKER_GOOD : BREAKER_SILENT, now_us);
+}
+
+/* Until it opens, or until_us; returns when. */
+static long long play(struct crowd *crowd, long long now_us, long long until_us)
+{
+    while (now_us < until_us) {
+        int next = 0;
+        for (int i = 1; i < crowd->count; i++)
+            if (crowd->callers[i].due_us < crowd->callers[next].due_us)
+                next = i;
+        now_us = crowd->callers[next].due_us;
+        unsigned generation = breaker.generation;
+        end_call(crowd, next, now_us);
+        if (breaker.generation != generation)
+            return now_us;
+        ask_again(crowd, next, now_us);
+    }
+    return until_us;
+}
+
+static void a_frozen_service_opens_it_with_the_first_wave_of_timeouts(void **state)
+{
+    static const struct {
+        int callers;
+        long long spread_us, within_us;
+    } cases[] = {
+        { 1, 0, 3 * TIMEOUT },
+        { 2, 0, 2 * TIMEOUT },
+        { 3, 0, TIMEOUT },
+        { 9, 0, TIMEOUT },
+        { 9, 300 * MS, TIMEOUT },
+        { 30, 0, TIMEOUT },
+        { 30, 100 * MS, TIMEOUT },
+        { 64, 1, TIMEOUT },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct crowd crowd = { .count = cases[i].callers, .frozen_us = 100 * SECOND };
+        breaker = (struct breaker){ 0 };
+        for (int j = 0; j < crowd.count; j++)
+            crowd.callers[j].due_us = 80 * SECOND + j * cases[i].spread_us;
+        long long opened_us = play(&crowd, 0, 200 * SECOND) - crowd.frozen_us;
+        if (opened_us > cases[i].within_us)
+            fail_msg("case %zu: after %lld ms", i, opened_us / MS);
+    }
+}
+
+/* What a user at three in the morning sees: most get their answer at once. */
+static void a_frozen_service_keeps_few_callers_waiting(void **state)
+{
+    struct crowd crowd = { .count = 30, .frozen_us = 100 * SECOND };
+    int waiting = 0, looks = 0;
+    (void)state;
+    for (int i = 0; i < crowd.count; i++)
+        crowd.callers[i].due_us = 90 * SECOND;
+    long long now_us = play(&crowd, 0, 200 * SECOND);
+    while (now_us < 200 * SECOND) {
+        play(&crowd, now_us, now_us + 100 * MS);
+        now_us += 100 * MS;
+        looks++;
+        for (int i = 0; i < crowd.count; i++)
+            waiting += crowd.callers[i].ticket.as != BREAKER_REFUSED;
+    }
+    print_message("# %.1f of 30 callers wait\n", (double)waiting / looks);
+    assert_true(waiting <= 5 * looks);
+}
+
+static void timeouts_beside_good_replies_are_no_silence(void **state)
+{
+    (void)state;
+    for (long long now_us = 0; now_us < 100 * SECOND; now_us += SECOND) {
+        struct breaker_ticket slow = ask(now_us);
+        call(2, true, now_us + SECOND);
+        tell_silent(slow, now_us + TIMEOUT);
+        assert_int_equal(breaker.state, BREAKER_CLOSED);
+    }
+}
+
+static void a_short_silence_may_be_chance(void **state)
+{
+    (void)state;
+    struct breaker_ticket late[4];
+    for (int i = 0; i < 4; i++)
+        late[i] = ask(0);
+    call(1, true, 4 * SECOND);
+    for (int i = 0; i < 3; i++)
+        tell_silent(late[i], 5 * SECOND);
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+    tell_silent(late[3], 6 * SECOND);
+    assert_int_equal(breaker.state, BREAKER_OPEN);
+}
+
+static void timeouts_with_long_pauses_between_are_no_row(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        tell_silent(ask(i * 20 * SECOND), i * 20 * SECOND + TIMEOUT);
+    assert_int_equal(breaker.state, BREAKER_CLOSED);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -321,9 +470,15 @@ int main(void)
         TEST(probes_written_off_make_no_room_twice),
         TEST(calls_from_before_it_opened_do_not_disturb),
         TEST(a_refused_call_that_is_told_changes_nothing),
+        TEST(after_lost_probes_it_asks_one_at_a_time_until_one_is_good),
         TEST(the_ramp_admits_a_growing_share),
         TEST(failures_in_the_ramp_open_it_again),
         TEST(who_only_looks_sees_the_time_pass),
+        TEST(a_frozen_service_opens_it_with_the_first_wave_of_timeouts),
+        TEST(a_frozen_service_keeps_few_callers_waiting),
+        TEST(timeouts_beside_good_replies_are_no_silence),
+        TEST(a_short_silence_may_be_chance),
+        TEST(timeouts_with_long_pauses_between_are_no_row),
     };
 
     return cmocka_run_group_tests_name("gateway/breaker", tests, NULL, NULL);

@@ -196,6 +196,9 @@ static void judge(struct request *request, bool is_good, bool is_repeated)
     long long *back_us = &world.back_us[request->server];
     struct server_result result = { request->started_us, world.now_us - request->started_us,
         is_good };
+    enum breaker_end end = is_good                        ? BREAKER_GOOD
+                           : result.took_us >= ATTEMPT_US ? BREAKER_SILENT
+                                                          : BREAKER_FAILED;
     server_end(&world.servers[request->server], &world.balance.servers, server_list(), result,
         world.now_us);
     if (is_good && *back_us == 0 && request->started_us >= SICK_UNTIL_US)
@@ -203,7 +206,7 @@ static void judge(struct request *request, bool is_good, bool is_repeated)
     if (is_repeated)
         breaker_forget(&world.breaker, request->ticket);
     else
-        breaker_tell(&world.breaker, &breaker_defaults, request->ticket, is_good, world.now_us);
+        breaker_tell(&world.breaker, &breaker_defaults, request->ticket, end, world.now_us);
 }
 
 static void end_call(struct request *request)
