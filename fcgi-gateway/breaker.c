@@ -126,6 +126,17 @@ struct breaker_ticket breaker_ask(
     return ticket;
 }
 
+/* Slots of another width are numbered otherwise: a reload has changed the window. */
+static long long slot_at(
+    struct breaker *breaker, const struct breaker_settings *settings, long long now_us)
+{
+    long long width_us = settings->window_us / BREAKER_BUCKETS;
+    if (breaker->bucket_us != width_us)
+        memset(breaker->buckets, 0, sizeof breaker->buckets);
+    breaker->bucket_us = width_us;
+    return now_us / width_us;
+}
+
 /* The bucket of now. A clock that was read before another thread's counts there, too. */
 static struct breaker_bucket *bucket_at(struct breaker *breaker, long long slot)
 {
@@ -187,7 +198,7 @@ static void count(struct breaker *breaker, const struct breaker_settings *settin
     enum breaker_end how, long long asked_us, long long now_us)
 {
     bool is_good = how == BREAKER_GOOD;
-    long long slot = now_us / (settings->window_us / BREAKER_BUCKETS);
+    long long slot = slot_at(breaker, settings, now_us);
     struct breaker_bucket *bucket = bucket_at(breaker, slot);
     bucket->calls++;
     bucket->failures += !is_good;

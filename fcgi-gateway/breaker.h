@@ -49,6 +49,7 @@ struct breaker {
     long long silent_since_us, silent_until_us; /* their first question, their last end */
     long long good_us;                          /* the last good call's end */
     bool has_lost_probes;                       /* some were written off in this outage */
+    long long bucket_us;                        /* the buckets' width */
     struct breaker_bucket buckets[BREAKER_BUCKETS];
 };
 

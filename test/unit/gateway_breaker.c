@@ -454,6 +454,25 @@ static void timeouts_with_long_pauses_between_are_no_row(void **state)
     assert_int_equal(breaker.state, BREAKER_CLOSED);
 }
 
+static void another_window_counts_from_the_beginning(void **state)
+{
+    static const long long windows[] = { 1 * SECOND, 60 * SECOND, 10 * SECOND };
+    (void)state;
+    for (size_t i = 0; i < COUNT(windows); i++) {
+        struct breaker_settings other = settings;
+        other.window_us = windows[i];
+        long long now_us = 1000 * SECOND;
+        breaker = (struct breaker){ 0 };
+        call(100, true, now_us);
+        for (int j = 0; j < 20; j++) {
+            assert_int_equal(breaker.state, BREAKER_CLOSED);
+            breaker_tell(&breaker, &other, ask(now_us), BREAKER_FAILED, now_us);
+        }
+        assert_int_equal(
+            breaker.state, windows[i] == settings.window_us ? BREAKER_CLOSED : BREAKER_OPEN);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -479,6 +498,7 @@ int main(void)
         TEST(timeouts_beside_good_replies_are_no_silence),
         TEST(a_short_silence_may_be_chance),
         TEST(timeouts_with_long_pauses_between_are_no_row),
+        TEST(another_window_counts_from_the_beginning),
     };
 
     return cmocka_run_group_tests_name("gateway/breaker", tests, NULL, NULL);
