@@ -92,6 +92,7 @@ const struct reference *ask_prepare(struct ask *ask, const struct call_plan *pla
             .method = plan->method,
             .timeout_ms = plan->timeout_ms ? plan->timeout_ms : plan->upstream->timeout_ms,
             .deadline_us = terms->deadline_us,
+            .request_ms = terms->route_ms,
             .arena = arena,
             .key = upstream_key(plan->upstream, values),
         },

@@ -40,6 +40,7 @@ struct call {
     const struct call_field *fields; /* header fields to send besides Host and Content-Length */
     int timeout_ms;
     long long deadline_us; /* of log_clock_us: the call ends then at the latest; 0: none */
+    int request_ms;        /* the whole time that ends with deadline_us: other calls had some */
     struct arena *arena;   /* for what comes back */
     uint64_t key;          /* of the server, where the upstream balances by one: upstream_key */
     int only_server;       /* from 1: this one is asked, once, whatever is known of it; 0: any */

@@ -13,19 +13,18 @@
 #include "attempt.h"
 #include "lib/log.h"
 #include "transfer.h"
+#include "verdict.h"
 
 /* A reply that is streamed for this long is a good one, whatever becomes of it: events that go on
  * for hours must not keep a breaker waiting for their end. */
 #define STREAM_IS_GOOD_US 1000000
-
-/* A service that says "not before then" may mean a date, or years. */
-#define RETRY_AFTER_MAX_S (24 * 60 * 60)
 
 /* A call under way. In the call's arena. */
 struct course {
     struct attempt attempt;
     struct call *call;
     long long started_us, deadline_us;
+    long long first_us;       /* when the first attempt began */
     long long pause_until_us; /* 0: none */
     long long head_us;        /* when this attempt's head came; 0: not yet */
     bool is_begun;            /* the client has got something */
@@ -75,31 +74,6 @@ bool caller_is_client_gone(const struct caller *caller)
 
 /* --- what an end says --- */
 
-/* A status that says that the service itself is in trouble; 501 and 505 are about the request (RFC
- * 9110 section 15.6). */
-static bool is_trouble(int status)
-{
-    return status >= 500 && status != 501 && status != 505;
-}
-
-static enum breaker_end end_of(const struct call *call)
-{
-    if (call->outcome == CALL_TIMEOUT && !call->status)
-        return BREAKER_SILENT;
-    return call->outcome == CALL_OK && !is_trouble(call->status) ? BREAKER_GOOD : BREAKER_FAILED;
-}
-
-/* Microseconds; a date counts as far away. */
-static long long retry_after_us(const struct call *call)
-{
-    struct str text = call_field(call, "Retry-After");
-    long long seconds = 0;
-    for (size_t i = 0; i < text.len && seconds < RETRY_AFTER_MAX_S; i++)
-        seconds = text.at[i] >= '0' && text.at[i] <= '9' ? seconds * 10 + text.at[i] - '0'
-                                                         : RETRY_AFTER_MAX_S;
-    return seconds * 1000000;
-}
-
 /* May this attempt's end be followed by another attempt? The budget is charged then. */
 static bool wants_repeat(struct course *course, enum retry_outcome outcome)
 {
@@ -109,7 +83,7 @@ static bool wants_repeat(struct course *course, enum retry_outcome outcome)
         .method = str_of(call->method),
         .outcome = outcome,
         .status = call->status,
-        .retry_after_us = retry_after_us(call),
+        .retry_after_us = verdict_retry_after_us(call),
         .is_reply_begun = course->is_begun,
         .is_body_gone = call->is_body_begun,
         .deadline_us = course->deadline_us,
@@ -126,7 +100,7 @@ static bool on_head(struct call *call)
 {
     struct course *course = call->course;
     course->head_us = log_clock_us();
-    if (!call->only_server && is_trouble(call->status))
+    if (!call->only_server && verdict_is_trouble(call->status))
         course->is_dropped = wants_repeat(course, RETRY_REPLY);
     if (course->is_dropped)
         return false;
@@ -166,7 +140,8 @@ static void send(struct caller *caller, struct course *course, int server)
         terms.connect_ms = (int)((course->deadline_us - now_us) / 2000);
     course->is_dropped = false;
     course->head_us = 0;
-    call->tries++;
+    if (call->tries++ == 0)
+        course->first_us = now_us;
     transfer_start(caller->transferer, call, &terms);
 }
 
@@ -209,11 +184,26 @@ static void tell(struct course *course, enum breaker_end end, bool is_repeated, 
             (struct attempt_result){ end, is_repeated, known_us - attempt->started_us }, now_us);
 }
 
-static enum retry_outcome retry_outcome_of(const struct call *call)
+/* Had the service the time that is meant for it? Another one may have used up the request's before,
+ * or those who stood in the queue for it. */
+static bool had_fair_time(const struct course *course)
 {
-    if (call->outcome == CALL_OK)
-        return RETRY_REPLY;
-    return call->is_unsent ? RETRY_NOT_SENT : RETRY_BROKEN;
+    const struct call *call = course->call;
+    long long given_us = course->deadline_us - course->started_us;
+    int fair_ms = call->timeout_ms;
+    if (call->deadline_us && call->request_ms / 2 < fair_ms)
+        fair_ms = call->request_ms / 2;
+    return given_us >= fair_ms * 1000LL && course->deadline_us - course->first_us >= given_us / 2;
+}
+
+/* Has it ended for want of time that it never had? That says nothing of the service. */
+static bool is_cut_short(const struct course *course, long long now_us)
+{
+    const struct call *call = course->call;
+    long long begun_us = course->attempt.started_us;
+    bool is_late_connection =
+        call->is_unsent && now_us - begun_us >= (course->deadline_us - begun_us) / 2;
+    return (call->outcome == CALL_TIMEOUT || is_late_connection) && !had_fair_time(course);
 }
 
 /* The attempt's exchange is over. */
@@ -224,9 +214,10 @@ static void settle(struct course *course)
     bool is_given_up = call->outcome == CALL_GONE && !course->is_dropped;
     bool is_repeated = course->is_dropped;
     if (!call->only_server && !is_given_up) {
-        if (!is_repeated && end_of(call) != BREAKER_GOOD)
-            is_repeated = wants_repeat(course, retry_outcome_of(call));
-        tell(course, end_of(call), is_repeated, now_us);
+        if (!is_repeated && verdict_of(call) != BREAKER_GOOD)
+            is_repeated = wants_repeat(course, verdict_for_retry(call));
+        if (!is_cut_short(course, now_us))
+            tell(course, verdict_of(call), is_repeated, now_us);
     }
     if (!call->only_server)
         attempt_end(&course->attempt);
@@ -276,8 +267,8 @@ static void go_on(struct caller *caller, struct course *course)
     else if (course->pause_until_us)
         begin(caller, course);
     else
-        tell(course, is_trouble(course->call->status) ? BREAKER_FAILED : BREAKER_GOOD, false,
-            now_us);
+        tell(course, verdict_is_trouble(course->call->status) ? BREAKER_FAILED : BREAKER_GOOD,
+            false, now_us);
 }
 
 /* --- calls --- */

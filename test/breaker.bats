@@ -13,9 +13,10 @@ setup_file() {
 {
   "upstreams": {
     "shipped": { "servers": ["${A}"], "title": "Shipped service" },
-    "fast":    { "servers": ["${A}"], "retry": null, "breaker": { "calls": 4, "open": "60s" } },
+    "fast":    { "servers": ["${A}"], "retry": null, "breaker": { "calls": 4, "open": "600s" } },
     "never":   { "servers": ["${A}"], "retry": null, "breaker": null },
     "silent":  { "servers": ["${A}"], "timeout": "2s" },
+    "guarded": { "servers": ["${B}"], "retry": null, "breaker": { "calls": 4, "open": "60s" } },
     "other":   { "servers": ["${B}"] }
   },
   "routes": {
@@ -28,6 +29,12 @@ setup_file() {
     "GET /else": { "calls": { "it": { "call": "shipped GET /moody", "else": { "ok": false } } }, "reply": "{it}" },
     "GET /fast/{any*}": { "pass": "fast /{any}" },
     "GET /never": { "pass": "never /moody" },
+    "GET /guarded": { "pass": "guarded /moody" },
+    "GET /hasty": { "timeout": "300ms", "coalesce": false, "calls": { "it": "guarded GET /moody" }, "reply": "{it}" },
+    "GET /chain": {
+      "timeout": "2s", "coalesce": false, "reply": "{second}",
+      "calls": { "first": "never GET /moody", "second": "guarded GET /moody?after={first.method}" }
+    },
     "GET /silent": { "pass": "silent /moody" },
     "GET /other": { "pass": "other /moody" },
     "GET /health": "builtin:health"
@@ -99,6 +106,24 @@ is_served() { get /moody && [[ $code == 200 ]]; }
   mood a
 }
 
+@test "time that another service has used up is not held against it" {
+  mood a 'ms=1300'
+  mood b 'ms=60000'
+  "$BUILD/test/fixtures/load" 8 once "$URL/chain" >"$BATS_TEST_TMPDIR/eight"
+  [ "$(jq -c .statuses "$BATS_TEST_TMPDIR/eight")" = '{"504":8}' ]
+  (($(calls_of b) >= 4)) # or nothing was tried
+  mood b
+  get /guarded
+  expect 200
+}
+
+@test "a route's short deadline is time enough to find that it says nothing" {
+  mood b 'ms=60000'
+  "$BUILD/test/fixtures/load" 8 once "$URL/hasty" >"$BATS_TEST_TMPDIR/eight"
+  wait_until is_refused /hasty
+  mood b
+}
+
 @test "another service does not notice" {
   mood b
   mood a 'status=503'
@@ -148,7 +173,7 @@ is_served() { get /moody && [[ $code == 200 ]]; }
   done
   run -0 "$CONTROL" reload gateway
   is_refused /fast/moody
-  (($(header Retry-After) > 30 && $(header Retry-After) <= 60))
+  (($(header Retry-After) > 300 && $(header Retry-After) <= 600))
   [ "$(calls_of a)" = 0 ]
 }
 
