@@ -18,6 +18,12 @@ struct passage {
     struct reference_values values;
 };
 
+/* Bodies may take as long as they like while they move: the deadline is for what is before them. */
+static void forget_deadline(struct call *call)
+{
+    call->deadline_us = 0;
+}
+
 static ssize_t read_body(struct call *call, void *bytes, size_t size)
 {
     struct passage *passage = call->context;
@@ -27,12 +33,14 @@ static ssize_t read_body(struct call *call, void *bytes, size_t size)
 static int body_fd(struct call *call)
 {
     struct passage *passage = call->context;
+    forget_deadline(call);
     return request_body_fd(passage->values.request);
 }
 
 static bool start_reply(struct call *call)
 {
     struct passage *passage = call->context;
+    forget_deadline(call);
     forward_reply(call, passage->reply, FORWARD_LENGTH | (passage->route->cors ? 0 : FORWARD_CORS));
     field_change_reply(passage->reply, &passage->route->fields, &passage->values);
     return reply_start(passage->reply, call->status);
@@ -88,13 +96,15 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
     if (missing)
         return reply_error(reply, 400, "Bad request",
             reference_lack(missing, &passage.values, (struct str){ NULL, 0 }));
+    int timeout_ms = route->timeout_ms ? route->timeout_ms : route->upstream->timeout_ms;
     struct call call = {
         .upstream = route->upstream,
         .method = request->method,
         .target = buf_as_text(&target),
         .fields = field_change_call(
             forward_request(request, config->name), &route->request.fields, &passage.values),
-        .timeout_ms = route->timeout_ms ? route->timeout_ms : route->upstream->timeout_ms,
+        .timeout_ms = timeout_ms,
+        .deadline_us = request->arrived_us + timeout_ms * 1000LL,
         .arena = request->arena,
         .key = upstream_key(route->upstream, &passage.values),
         .read = has_body(request) ? read_body : NULL,

@@ -170,18 +170,22 @@ static bool is_gone(void *request)
     return request_client_gone(request);
 }
 
-/* A composed route's deadline is counted from its request's arrival, also by one that waits.
- * Streamed replies may take longer, while they move. */
+/* Its time is counted from its arrival, also where it has to ask itself in the end. Streamed
+ * replies may take longer, while they move; who waited beyond its time for one of those gets time
+ * to ask. */
 static enum coalesce_role await(struct sharing *self)
 {
     const struct fetch *fetch = &self->fetch;
     long long timeout_us = timeout_ms(self->route) * 1000LL;
+    long long deadline_us = fetch->request->arrived_us + timeout_us;
     struct coalesce_client client = { request_client_fd(fetch->request), REQUEST_CLIENT_LOOK_MS,
         is_gone, fetch->request };
     bool is_pass = self->route->kind == ROUTE_PASS;
-    long long from_us = is_pass ? log_clock_us() : fetch->request->arrived_us;
-    return coalesce_wait(fetch->config->coalescer, &self->seat, from_us + timeout_us,
-        is_pass ? timeout_us : 0, &client);
+    enum coalesce_role role = coalesce_wait(
+        fetch->config->coalescer, &self->seat, deadline_us, is_pass ? timeout_us : 0, &client);
+    if (is_pass && log_clock_us() >= deadline_us)
+        fetch->request->arrived_us = log_clock_us();
+    return role;
 }
 
 /* Another one's reply: for this request too, if what it varies by is the same. */

@@ -15,6 +15,7 @@ setup_file() {
     "GET /pass/{name}":   { "pass": "odd /told/{name}", "coalesce": true },
     "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
     "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
+    "GET /short/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "3s" },
     "GET /stream/{any}":  { "pass": "odd /stream", "coalesce": true },
     "GET /huge":          { "pass": "odd", "coalesce": true },
     "GET /broken/{any}":  { "pass": "odd /cut/{any}", "coalesce": true },
@@ -175,6 +176,25 @@ got() {
   [ "$replies" = '3 {"error":"Odd service timeout","message":"Service did not respond in 2 seconds"} 504' ]
   was_asked 1
   tell ''
+}
+
+@test "a follower that has to ask itself has only what is left of its time" {
+  local start took
+  tell hold
+  send 1 "/short/$me"
+  wait_until is_waiting 1
+  send 1 "/short/$me" -H "X-Request-ID: heir-$me"
+  wait_until has_followers 1
+  start=${EPOCHREALTIME/./}
+  has_waited() { ((${EPOCHREALTIME/./} - start > 1500000)); }
+  wait_until has_waited
+  kill -KILL "${clients[0]}"
+  finish
+  was_asked 2
+  tell ''
+  wait_until grep -q " heir-$me GET " "$RUN_DIR/gateway.log"
+  took=$(sed -n "s/.* heir-$me GET .* 504 \([0-9]*\)\.[0-9]ms .*/\1/p" "$RUN_DIR/gateway.log")
+  ((took >= 3000 && took < 4300)) || { echo "took $took ms" && return 1; }
 }
 
 @test "a reply for one person is shared with nobody" {
