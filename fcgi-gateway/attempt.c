@@ -49,15 +49,19 @@ static enum attempt_step refuse(struct attempt *self, const char *why, long long
 
 /* --- from here on to its next mark: with the upstream's lock held --- */
 
+void attempt_fill_places(struct upstream_state *state)
+{
+    struct bulkhead_waiter *next;
+    while ((next = bulkhead_next(&state->bulkhead, &state->places)))
+        transferer_wake(((struct attempt *)next)->wakes);
+}
+
 /* A place was left, or was not used after all. */
 static void hand_over_place(struct attempt *self)
 {
-    const struct upstream *upstream = self->upstream;
-    struct bulkhead *bulkhead = &upstream->state->bulkhead;
-    struct bulkhead_waiter *next;
-    bulkhead_leave(bulkhead);
-    while ((next = bulkhead_next(bulkhead, &upstream->places)))
-        transferer_wake(((struct attempt *)next)->wakes);
+    struct upstream_state *state = self->upstream->state;
+    bulkhead_leave(&state->bulkhead);
+    attempt_fill_places(state);
 }
 
 static bool ask_breaker(struct attempt *self, long long now_us, struct news *news)
@@ -139,7 +143,8 @@ static enum attempt_step want(
     if (is_open(self, now_us))
         return refuse(self, "The service is failing and not asked now",
             upstream->state->breaker.since_us + upstream->breaker.open_us - now_us);
-    switch (bulkhead_enter(&upstream->state->bulkhead, &upstream->places, &self->waiter)) {
+    struct upstream_state *state = upstream->state;
+    switch (bulkhead_enter(&state->bulkhead, &state->places, &self->waiter)) {
     case BULKHEAD_QUEUED:
         return ATTEMPT_QUEUED;
     case BULKHEAD_IN:
@@ -264,7 +269,7 @@ void attempt_check(const struct upstream *upstream, int index, bool is_good)
     struct news news = { .index = index };
     long long now_us = log_clock_us();
     pthread_mutex_lock(&upstream->state->lock);
-    if (server_check(server, settings, is_good, now_us))
+    if (server->is_checked && server_check(server, settings, is_good, now_us))
         news.server = server_state_name(server_state(server, settings, now_us));
     pthread_mutex_unlock(&upstream->state->lock);
     tell_news(upstream, &news);

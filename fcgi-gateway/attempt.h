@@ -62,6 +62,10 @@ void attempt_end(struct attempt *self);
 struct retry_answer attempt_repeat(
     struct attempt *self, struct retry_question *question, long long now_us);
 
+/* Who waits for a place gets one, where one is free: after a reload there may be more. With the
+ * upstream's lock held. */
+void attempt_fill_places(struct upstream_state *state);
+
 /* What a call would meet just now. */
 struct outlook {
     enum breaker_state breaker;
@@ -70,7 +74,7 @@ struct outlook {
 
 void attempt_outlook(const struct upstream *upstream, struct outlook *outlook);
 
-/* An active check of a server. */
+/* An active check of a server. One that comes after checks were given up says nothing. */
 void attempt_check(const struct upstream *upstream, int server, bool is_good);
 
 #endif

@@ -110,7 +110,7 @@ static void forget_past(struct server *server)
     server->average_us = 0;
 }
 
-static void come_back(struct server *server, long long now_us)
+void server_revive(struct server *server, long long now_us)
 {
     server->is_down = server->is_ejected = false;
     forget_past(server);
@@ -175,7 +175,7 @@ static bool note_success(
         return server_check(server, settings, true, now_us);
     if (!server->is_ejected)
         return false;
-    come_back(server, now_us);
+    server_revive(server, now_us);
     return true;
 }
 
@@ -213,7 +213,7 @@ bool server_check(
     if (++server->checks_in_row < (is_good ? settings->rise : settings->fall))
         return false;
     if (is_good) {
-        come_back(server, now_us);
+        server_revive(server, now_us);
         return true;
     }
     server->is_down = true;

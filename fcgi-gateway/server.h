@@ -36,11 +36,11 @@ enum server_state {
 /* Owned by the edge, which may keep it over a reload; the upstream's mutex is held in every call.
  * Times are microseconds of one monotonic clock. */
 struct server {
-    double weight; /* of the configuration, more than 0; 1 is usual */
-    uint64_t hash; /* of its address: balance_hash */
-    bool is_draining;
-    int under_way; /* calls */
-    double turn;   /* balance.c's, for round_robin */
+    double weight;                /* of the configuration, more than 0; 1 is usual */
+    uint64_t hash;                /* of its address: balance_hash */
+    bool is_draining, is_checked; /* says its owner */
+    int under_way;                /* calls */
+    double turn;                  /* balance.c's, for round_robin */
 
     /* server.c's own. */
     bool is_down, is_ejected, is_ramping;
@@ -63,6 +63,9 @@ void server_init(struct server *server, double weight, uint64_t hash);
 
 /* It gets its share in a ramp from now on: one that was added to others that run. */
 void server_ramp(struct server *server, long long now_us);
+
+/* Out or not, it is up, and gets its share in a ramp. */
+void server_revive(struct server *server, long long now_us);
 
 enum server_state server_state(
     const struct server *server, const struct server_settings *settings, long long now_us);

@@ -7,6 +7,7 @@
 #include "upstream_state.h"
 #include <stdlib.h>
 #include <string.h>
+#include "attempt.h"
 #include "lib/log.h"
 
 static void *zeroed(size_t count, size_t size)
@@ -48,6 +49,18 @@ static struct known_server *add_server(
     return server;
 }
 
+/* What the file says of it. One that checks took out waits for good ones: where there are none any
+ * more, it would for ever. */
+static void use_plan(
+    struct server *server, const struct upstream_server *plan, const struct upstream *upstream)
+{
+    server->weight = plan->weight;
+    server->is_draining = plan->is_draining;
+    server->is_checked = upstream->check_interval_ms > 0;
+    if (server->is_down && !server->is_checked)
+        server_revive(server, log_clock_us());
+}
+
 /* With the lock held. */
 static void attach_servers(struct upstream *upstream, bool is_first)
 {
@@ -59,8 +72,7 @@ static void attach_servers(struct upstream *upstream, bool is_first)
         if (!server)
             server = add_server(state, plan->address.text, is_first);
         server->uses++;
-        server->server.weight = plan->weight;
-        server->server.is_draining = plan->is_draining;
+        use_plan(&server->server, plan, upstream);
         upstream->states[i] = &server->server;
     }
 }
@@ -116,6 +128,8 @@ void upstream_states_attach(
         upstream->state->uses++;
         pthread_mutex_lock(&upstream->state->lock);
         attach_servers(upstream, is_first);
+        upstream->state->places = upstream->places;
+        attempt_fill_places(upstream->state);
         pthread_mutex_unlock(&upstream->state->lock);
     }
 }

@@ -19,6 +19,7 @@ struct upstream_state {
     pthread_mutex_t lock; /* of all that follows, but for what the registry needs */
     struct breaker breaker;
     struct bulkhead bulkhead;
+    struct bulkhead_settings places; /* as the newest configuration says: they hold for all calls */
     struct retry_budget budget;
     struct known_server *servers;
 

@@ -9,10 +9,16 @@ setup_file() {
   start_server a
   start_server b
   export A=unix:$RUN_DIR/a.sock B=unix:$RUN_DIR/b.sock GATEWAY_CONFIG=$BATS_FILE_TMPDIR/gateway.json
-  cat >"$GATEWAY_CONFIG" <<'JSON'
+  configure 4
+  start_app gateway
+}
+
+# configure PLACES: so many has "narrow".
+configure() {
+  sed "s/PLACES/$1/" >"$GATEWAY_CONFIG" <<'JSON'
 {
   "upstreams": {
-    "narrow": { "servers": ["${A}"], "timeout": "20s", "max_concurrent": 4, "queue": 4 },
+    "narrow": { "servers": ["${A}"], "timeout": "20s", "max_concurrent": PLACES, "queue": 4 },
     "wide":   { "servers": ["${A}"], "timeout": "20s", "max_concurrent": null },
     "other":  { "servers": ["${B}"] }
   },
@@ -33,7 +39,6 @@ setup_file() {
   }
 }
 JSON
-  start_app gateway
 }
 
 teardown_file() { stop_servers_and_app; }
@@ -107,6 +112,22 @@ is_full() { get /hasty && [[ $body == *"Too many calls"* ]]; }
   wait_until is_queueing
   release
   wait_until answers first 200x4
+}
+
+@test "more places after a reload are for those who wait" {
+  clients=()
+  hold
+  ask 4 /narrow first
+  wait_until are_under_way 4
+  wait_until fills /narrow second
+  configure 7
+  run -0 "$CONTROL" reload gateway
+  wait_until are_under_way 7
+  release
+  wait_until answers first 200x4
+  wait_until are_served second 4
+  configure 4
+  run -0 "$CONTROL" reload gateway
 }
 
 @test "another service has its own places" {

@@ -19,9 +19,11 @@ setup_file() {
 teardown_file() { stop_servers_and_app; }
 teardown() { show_logs_of_failure; }
 
-# configure [MEMBERS]: with these members of the upstream "three" in place of its servers.
+# configure [MEMBERS [HEALTH]]: with these members of the upstream "three" in place of its servers, and
+# this "health" of "checked".
 configure() {
   local three=${1:-'"servers": ["${A}", "${B}", "${C}"]'}
+  local health=${2:-'"path": "/ok", "interval": "50ms", "timeout": "200ms", "fall": 2, "rise": 2'}
   cat >"$GATEWAY_CONFIG" <<JSON
 {
   "upstreams": {
@@ -29,7 +31,7 @@ configure() {
     "turns": { "timeout": "1s", "servers": ["\${A}", { "url": "\${B}", "weight": 3 }], "balance": "round_robin" },
     "checked": {
       "servers": ["\${B}", "\${C}"], "outlier": null,
-      "health": { "path": "/ok", "interval": "50ms", "timeout": "200ms", "fall": 2, "rise": 2 }
+      "health": { $health }
     },
     "keyed": { "servers": ["\${A}", "\${B}", "\${C}"], "balance": "hash {header.X-User}" }
   },
@@ -195,6 +197,20 @@ is_known() { get /health && [[ $(field '.checked.servers[1].state') == @($1) ]];
   wait_until is_asked
   get /health
   [ "$(field '.three.servers|length')" = 1 ]
+  configure
+  reload
+}
+
+@test "a server that checks took out is not left out when there are no checks any more" {
+  good_mood
+  wait_until is_known up
+  kill -STOP "$(pid_of c)"
+  wait_until is_known down
+  configure '' '"path": "/ok", "timeout": "200ms"'
+  reload
+  kill -CONT "$(pid_of c)"
+  wait_until is_known up
+  wait_until is_used c /checked
   configure
   reload
 }
