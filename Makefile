@@ -85,6 +85,13 @@ fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 		(cd $(BUILD)/fuzz && ./$$name -max_total_time=$(SECONDS) $$seeds) || exit 1; \
 	done
 
+## To measure. docs/performance.md says what the figures mean.
+
+bench: ## what the gateway costs beside lighttpd alone, in ratios; under 5 minutes, with QUICK=1 one
+	@.ci/packages bench
+	@$(MAKE) --no-print-directory build fixtures $(BENCHES)
+	@BUILD=$(BUILD) bench/run.sh
+
 bench-routes: ## what 1,000 routes cost against 10; takes a minute
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory build $(BENCHES)
@@ -169,7 +176,7 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench-routes lint containers help \
+.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-routes lint containers help \
 	units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

@@ -1,0 +1,95 @@
+/* hello: the least that a FastCGI responder can do: the floor that all others are held against.
+ *
+ * Answers every request with the bytes of the file that HELLO_FILE names, as JSON. One thread, one
+ * connection after the other, as web servers open one for each request; no library, no log. It
+ * reads a request to its end and looks at nothing in it. */
+#include <err.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define RECORD_HEAD 8     /* bytes in front of each record's content */
+#define REPLY_MAX 32768   /* one record is enough for it */
+#define REQUEST_MAX 65536 /* parameters of a GET */
+#define TYPE_END_REQUEST 3
+#define TYPE_STDIN 5
+#define TYPE_STDOUT 6
+
+static char reply[REPLY_MAX + 4 * RECORD_HEAD];
+static size_t reply_len;
+
+static void add_record(int type, const char *content, size_t len)
+{
+    char head[RECORD_HEAD] = { 1, (char)type, 0, 1, (char)(len >> 8), (char)len, 0, 0 };
+    memcpy(reply + reply_len, head, sizeof head);
+    memcpy(reply + reply_len + sizeof head, content, len);
+    reply_len += sizeof head + len;
+}
+
+static void make_reply(const char *path)
+{
+    static char content[REPLY_MAX], body[REPLY_MAX / 2];
+    FILE *file = fopen(path, "r");
+    if (!file)
+        err(1, "%s", path);
+    size_t len = fread(body, 1, sizeof body, file);
+    if (len == sizeof body)
+        errx(1, "%s: too long for one record", path);
+    fclose(file);
+    int head = snprintf(content, sizeof content,
+        "Status: 200\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", len);
+    memcpy(content + head, body, len);
+    add_record(TYPE_STDOUT, content, (size_t)head + len);
+    add_record(TYPE_STDOUT, "", 0);
+    add_record(TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8);
+}
+
+/* Is the end of standard input among these bytes, which begin with a record? */
+static int is_whole(const unsigned char *bytes, size_t len)
+{
+    while (len >= RECORD_HEAD) {
+        size_t content = (size_t)bytes[4] << 8 | bytes[5],
+               record = RECORD_HEAD + content + bytes[6];
+        if (bytes[1] == TYPE_STDIN && content == 0)
+            return 1;
+        if (record > len)
+            return 0;
+        bytes += record;
+        len -= record;
+    }
+    return 0;
+}
+
+static void answer(int fd)
+{
+    static unsigned char request[REQUEST_MAX];
+    size_t len = 0;
+    ssize_t got;
+    while ((got = read(fd, request + len, sizeof request - len)) > 0) {
+        len += (size_t)got;
+        if (!is_whole(request, len))
+            continue;
+        if (write(fd, reply, reply_len) != (ssize_t)reply_len)
+            warn("a reply was not taken");
+        return;
+    }
+}
+
+int main(void)
+{
+    const char *path = getenv("HELLO_FILE");
+    if (!path)
+        errx(2, "HELLO_FILE is not set");
+    signal(SIGPIPE, SIG_IGN);
+    make_reply(path);
+    for (;;) {
+        int fd = accept(STDIN_FILENO, NULL, NULL);
+        if (fd < 0)
+            err(1, "standard input is no listening socket");
+        answer(fd);
+        close(fd);
+    }
+}
