@@ -46,11 +46,15 @@ static bool start_reply(struct call *call)
     return reply_start(passage->reply, call->status);
 }
 
-/* What came is sent on at once: the next piece may be long in coming. */
 static bool write_body(struct call *call, const char *bytes, size_t len)
 {
-    struct reply *reply = ((struct passage *)call->context)->reply;
-    return reply_write(reply, bytes, len) && reply_flush(reply);
+    return reply_write(((struct passage *)call->context)->reply, bytes, len);
+}
+
+/* The next piece may be long in coming. */
+static void send_on(struct call *call)
+{
+    reply_flush(((struct passage *)call->context)->reply);
 }
 
 /* These methods have a body even when it is empty: Content-Length: 0 is sent (RFC 9110 8.6). */
@@ -112,6 +116,7 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
         .body_fd = body_fd,
         .head = start_reply,
         .write = write_body,
+        .flush = send_on,
         .context = &passage,
     };
     caller_start(request->thread, &call);

@@ -53,6 +53,7 @@ struct transfer {
     bool is_final;    /* the status line seen is not of a 1xx reply */
     bool head_given;  /* call->head was called, or there is none to call */
     bool client_gone; /* call->read, head or write said so */
+    bool is_unflushed;
     bool is_too_long;
     bool is_malformed;     /* the reply breaks HTTP's rules in a way that curl lets pass */
     struct transfer *next; /* in the list of idle or of active ones */
@@ -139,6 +140,7 @@ static bool give_head(struct transfer *transfer)
     transfer->head_given = true;
     if (call->head && !transfer->head(call))
         transfer->client_gone = true;
+    transfer->is_unflushed = call->head && call->flush;
     if (call->head)
         postpone_deadline(transfer);
     return !transfer->client_gone;
@@ -179,6 +181,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     }
     if (call->write) {
         transfer->client_gone = !call->write(call, bytes, len);
+        transfer->is_unflushed = call->flush != NULL;
         postpone_deadline(transfer);
         return transfer->client_gone ? 0 : len;
     }
@@ -309,6 +312,7 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     transfer->is_final = transfer->head_given = false;
     transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
+    transfer->is_unflushed = false;
     transfer->deadline_us = terms->first_us;
     transfer->head = terms->head;
     buf_init(&transfer->body, call->arena);
@@ -478,6 +482,16 @@ static int wait_until(long long until_us)
     return left_us / 1000 < WAIT_MAX_MS ? (int)(left_us / 1000 + 1) : WAIT_MAX_MS;
 }
 
+/* What streams have written and not sent yet. */
+static void flush_all(struct transferer *self)
+{
+    for (struct transfer *transfer = self->active; transfer; transfer = transfer->next) {
+        if (transfer->is_unflushed)
+            transfer->call->flush(transfer->call);
+        transfer->is_unflushed = false;
+    }
+}
+
 /* Until something moves, the client goes, somebody wakes us, or the time has come. */
 static void wait_for_any(struct transferer *self, long long until_us)
 {
@@ -486,6 +500,7 @@ static void wait_for_any(struct transferer *self, long long until_us)
         go_on(waiting);
         return;
     }
+    flush_all(self);
     const struct request *request = self->request;
     /* What is -1 is not waited for, poll(2). */
     struct curl_waitfd client[] = {
