@@ -39,6 +39,10 @@
 /* Says a server how many milliseconds are left for its reply. */
 #define TIMEOUT_FIELD "X-Request-Timeout-Ms"
 
+/* So long a client is not looked after: most replies are there by then, and the system calls for it
+ * are saved. */
+#define UNWATCHED_US (10 * 1000LL)
+
 /* Idle connections that one thread keeps. */
 #define CONNECTIONS_KEPT 32L
 
@@ -63,6 +67,7 @@ struct transferer {
     CURLM *multi;
     struct transfer *idle, *active;
     const struct request *request; /* whose client all these exchanges are for, or NULL */
+    long long watched_from_us;
     bool is_client_gone;
     atomic_bool is_woken;
 };
@@ -501,7 +506,10 @@ static void wait_for_any(struct transferer *self, long long until_us)
         return;
     }
     flush_all(self);
-    const struct request *request = self->request;
+    long long now_us = log_clock_us();
+    const struct request *request = now_us < self->watched_from_us ? NULL : self->request;
+    if (!request && self->request && self->watched_from_us < until_us)
+        until_us = self->watched_from_us;
     /* What is -1 is not waited for, poll(2). */
     struct curl_waitfd client[] = {
         { .fd = request ? request_client_fd(request) : -1, .events = CURL_WAIT_POLLIN },
@@ -519,6 +527,7 @@ static void wait_for_any(struct transferer *self, long long until_us)
 void transferer_watch(struct transferer *self, const struct request *request)
 {
     self->request = request;
+    self->watched_from_us = log_clock_us() + UNWATCHED_US;
     self->is_client_gone = false;
 }
 
