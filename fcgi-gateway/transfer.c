@@ -48,9 +48,10 @@
 
 struct transfer {
     CURL *easy;
-    struct call *call; /* NULL while idle */
+    struct call *call;       /* NULL while idle */
+    char *url, *socket_path; /* that the handle was set to; socket_path may be NULL */
+    bool is_plain;           /* the handle's other options are those of a GET without a body */
     bool (*head)(struct call *call);
-    struct curl_slist *fields;
     long long deadline_us;
     int waiting_fd; /* the client's, while it sends nothing of its body; else -1 */
     struct buf body;
@@ -220,59 +221,104 @@ static void set_constants(CURL *easy, struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 }
 
-static struct transfer *take_transfer(struct transferer *self)
+static struct transfer *new_transfer(void)
 {
-    struct transfer *transfer = self->idle;
-    if (transfer) {
-        self->idle = transfer->next;
-        curl_easy_reset(transfer->easy); /* curl counts its retries per handle and never forgets */
-        set_constants(transfer->easy, transfer);
-        return transfer;
-    }
-    transfer = calloc(1, sizeof *transfer);
+    struct transfer *transfer = calloc(1, sizeof *transfer);
     if (!transfer)
         abort();
     transfer->easy = curl_easy_init();
     if (!transfer->easy)
         abort();
-    set_constants(transfer->easy, transfer);
     return transfer;
 }
 
-static struct curl_slist *append(struct curl_slist *list, const char *line)
+static bool is_set_to(const struct transfer *transfer, const struct address *address)
 {
-    struct curl_slist *longer = curl_slist_append(list, line);
-    if (!longer)
-        abort();
-    return longer;
+    const char *path = address->socket_path;
+    return transfer->url && strcmp(transfer->url, address->url) == 0 &&
+           (path ? transfer->socket_path && strcmp(transfer->socket_path, path) == 0
+                 : !transfer->socket_path);
 }
 
-static struct curl_slist *field_list(const struct call *call, const struct transfer_terms *terms)
+static void set_address(struct transfer *transfer, const struct address *address)
 {
-    /* Nothing is sent that nobody asked for: no Accept, no waiting for 100 (Continue). */
-    struct curl_slist *list = append(append(NULL, "Accept:"), "Expect:");
-    if (terms->address->socket_path) {
-        struct buf host;
-        buf_init(&host, call->arena);
-        buf_text(&host, "Host: ");
-        buf_str(&host, terms->host);
-        list = append(list, buf_as_text(&host));
+    free(transfer->url);
+    free(transfer->socket_path);
+    transfer->url = strdup(address->url);
+    transfer->socket_path = address->socket_path ? strdup(address->socket_path) : NULL;
+    curl_easy_setopt(transfer->easy, CURLOPT_URL, address->url);
+    curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, address->socket_path);
+}
+
+/* An idle transfer for this address if there is one, else any, else a new one. What it was set to
+ * for its last call is set for the next one as well, as far as both are plain. */
+static struct transfer *take_transfer(
+    struct transferer *self, const struct address *address, bool is_plain)
+{
+    struct transfer **link = &self->idle;
+    while (*link && !is_set_to(*link, address))
+        link = &(*link)->next;
+    if (!*link)
+        link = &self->idle;
+    struct transfer *transfer = *link;
+    if (transfer)
+        *link = transfer->next;
+    else
+        transfer = new_transfer();
+    if (!is_plain || !transfer->is_plain || !is_set_to(transfer, address)) {
+        curl_easy_reset(transfer->easy);
+        set_constants(transfer->easy, transfer);
+        set_address(transfer, address);
     }
+    transfer->is_plain = is_plain;
+    return transfer;
+}
+
+/* A list of header lines as curl reads it; in an arena, which saves two allocations a line. */
+struct field_lines {
+    struct arena *arena;
+    struct curl_slist *first, **end;
+};
+
+static void add_line(struct field_lines *lines, const char *line)
+{
+    struct curl_slist *one = arena_alloc(lines->arena, sizeof *one);
+    *one = (struct curl_slist){ (char *)line, NULL };
+    *lines->end = one;
+    lines->end = &one->next;
+}
+
+static void add_field(struct field_lines *lines, struct str name, struct str value)
+{
+    const char *between =
+        value.len ? ": " : ";"; /* the second is curl's way to write an empty one */
+    size_t between_len = strlen(between);
+    char *line = arena_alloc(lines->arena, name.len + between_len + value.len + 1);
+    memcpy(line, name.at, name.len);
+    memcpy(line + name.len, between, between_len);
+    if (value.len)
+        memcpy(line + name.len + between_len, value.at, value.len);
+    line[name.len + between_len + value.len] = 0;
+    add_line(lines, line);
+}
+
+static struct curl_slist *field_lines(const struct call *call, const struct transfer_terms *terms)
+{
+    struct field_lines lines = { .arena = call->arena };
+    lines.end = &lines.first;
+    /* Nothing is sent that nobody asked for: no Accept, no waiting for 100 (Continue). */
+    add_line(&lines, "Accept:");
+    add_line(&lines, "Expect:");
+    if (terms->address->socket_path)
+        add_field(&lines, STR("Host"), terms->host);
     struct buf left;
     buf_init(&left, call->arena);
-    buf_printf(&left, TIMEOUT_FIELD ": %d", terms->left_ms > 0 ? terms->left_ms : 1);
-    list = append(list, buf_as_text(&left));
-    for (const struct call_field *field = call->fields; field; field = field->next) {
-        if (str_is_nocase(field->name, TIMEOUT_FIELD))
-            continue; /* whatever the client said there: we know better */
-        struct buf line;
-        buf_init(&line, call->arena);
-        buf_str(&line, field->name);
-        buf_text(&line, field->value.len ? ": " : ";"); /* curl's way to write an empty one */
-        buf_str(&line, field->value);
-        list = append(list, buf_as_text(&line));
-    }
-    return list;
+    buf_int(&left, terms->left_ms > 0 ? terms->left_ms : 1);
+    add_field(&lines, STR(TIMEOUT_FIELD), buf_as_str(&left));
+    for (const struct call_field *field = call->fields; field; field = field->next)
+        if (!str_is_nocase(field->name, TIMEOUT_FIELD)) /* of the client: we know better */
+            add_field(&lines, field->name, field->value);
+    return lines.first;
 }
 
 /* curl sends a request again when a kept connection turns out to be closed. That must not happen
@@ -300,6 +346,11 @@ static void set_method(CURL *easy, const struct call *call)
         curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+static bool is_plain(const struct call *call)
+{
+    return !call->read && strcmp(call->method, "GET") == 0;
+}
+
 static void forget_reply(struct call *call)
 {
     call->status = 0;
@@ -310,7 +361,7 @@ static void forget_reply(struct call *call)
 
 void transfer_start(struct transferer *self, struct call *call, const struct transfer_terms *terms)
 {
-    struct transfer *transfer = take_transfer(self);
+    struct transfer *transfer = take_transfer(self, terms->address, is_plain(call));
     CURL *easy = transfer->easy;
     forget_reply(call);
     transfer->call = call;
@@ -321,22 +372,31 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     transfer->deadline_us = terms->first_us;
     transfer->head = terms->head;
     buf_init(&transfer->body, call->arena);
-    transfer->fields = field_list(call, terms);
-    curl_easy_setopt(easy, CURLOPT_URL, terms->address->url);
-    curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, terms->address->socket_path);
     curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, call->target);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->fields);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, field_lines(call, terms));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)terms->connect_ms);
-    set_method(easy, call);
+    if (!transfer->is_plain)
+        set_method(easy, call);
     transfer->next = self->active;
     self->active = transfer;
     curl_multi_add_handle(self->multi, easy);
 }
 
+/* Can the handle be used again as it is? curl counts for each how often it has sent a request once
+ * more, over a new connection, and forgets that only where all is set anew. */
+static bool is_reusable(const struct transfer *transfer, CURLcode result)
+{
+    long connects = 1;
+    curl_easy_getinfo(transfer->easy, CURLINFO_NUM_CONNECTS, &connects);
+    return transfer->is_plain && result == CURLE_OK && connects == 0;
+}
+
 /* Takes the transfer off its call and keeps its handle for the next one. */
-static struct call *end_transfer(struct transferer *self, struct transfer *transfer)
+static struct call *end_transfer(
+    struct transferer *self, struct transfer *transfer, CURLcode result)
 {
     struct call *call = transfer->call;
+    transfer->is_plain = is_reusable(transfer, result);
     struct transfer **link = &self->active;
     while (*link && *link != transfer)
         link = &(*link)->next;
@@ -344,7 +404,6 @@ static struct call *end_transfer(struct transferer *self, struct transfer *trans
     transfer->next = self->idle;
     self->idle = transfer;
     curl_multi_remove_handle(self->multi, transfer->easy);
-    curl_slist_free_all(transfer->fields);
     call->body = buf_as_str(&transfer->body);
     transfer->call = NULL;
     return call;
@@ -356,7 +415,7 @@ void transfer_cancel(struct transferer *self, const struct call *call)
     while (transfer && transfer->call != call)
         transfer = transfer->next;
     if (transfer)
-        end_transfer(self, transfer);
+        end_transfer(self, transfer, CURLE_ABORTED_BY_CALLBACK);
 }
 
 void transferer_free(struct transferer *self)
@@ -364,10 +423,12 @@ void transferer_free(struct transferer *self)
     if (!self)
         return;
     while (self->active)
-        end_transfer(self, self->active);
+        end_transfer(self, self->active, CURLE_ABORTED_BY_CALLBACK);
     for (struct transfer *transfer = self->idle; transfer;) {
         struct transfer *next = transfer->next;
         curl_easy_cleanup(transfer->easy);
+        free(transfer->url);
+        free(transfer->socket_path);
         free(transfer);
         transfer = next;
     }
@@ -432,7 +493,7 @@ static struct call *take_ended(struct transferer *self)
         CURLcode result = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         judge(transfer, result);
-        return end_transfer(self, transfer);
+        return end_transfer(self, transfer, result);
     }
     return NULL;
 }
@@ -554,7 +615,7 @@ struct call *transfer_next(struct transferer *self, long long until_us)
         struct transfer *late = find_late(self, &next_us);
         if (late) {
             end_late(late);
-            return end_transfer(self, late);
+            return end_transfer(self, late, CURLE_OPERATION_TIMEDOUT);
         }
         if (self->is_client_gone || atomic_exchange(&self->is_woken, false) ||
             log_clock_us() >= until_us)
