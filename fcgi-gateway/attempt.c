@@ -5,6 +5,7 @@
  * nothing of how bytes are exchanged, nor what a reply is.
  */
 #include "attempt.h"
+#include "lib/guard.h"
 #include "lib/log.h"
 #include "transfer.h"
 #include "upstream_state.h"
@@ -173,6 +174,20 @@ static void tell(
         news->breaker = breaker_state_name(state->breaker.state);
 }
 
+/* What it holds, in whatever step it is. */
+static void give_back(struct attempt *self)
+{
+    struct upstream_state *state = self->upstream->state;
+    if (self->step == ATTEMPT_STARTED) {
+        server_forget(self->upstream->states[self->server]);
+        if (!self->is_told)
+            breaker_forget(&state->breaker, self->ticket);
+        hand_over_place(self);
+    } else if (self->step == ATTEMPT_QUEUED && !bulkhead_cancel(&state->bulkhead, &self->waiter)) {
+        hand_over_place(self); /* it had just got one */
+    }
+}
+
 /* --- without the lock --- */
 
 void attempt_first(struct attempt *self)
@@ -221,16 +236,18 @@ void attempt_end(struct attempt *self)
 {
     struct upstream_state *state = self->upstream->state;
     pthread_mutex_lock(&state->lock);
-    if (self->step == ATTEMPT_STARTED) {
-        server_forget(self->upstream->states[self->server]);
-        if (!self->is_told)
-            breaker_forget(&state->breaker, self->ticket);
-        hand_over_place(self);
-    } else if (self->step == ATTEMPT_QUEUED && !bulkhead_cancel(&state->bulkhead, &self->waiter)) {
-        hand_over_place(self); /* it had just got one */
-    }
+    give_back(self);
     pthread_mutex_unlock(&state->lock);
     self->step = ATTEMPT_NONE;
+}
+
+void attempt_crashed(struct attempt *self)
+{
+    struct upstream_state *state = self->upstream->state;
+    if (!guard_lock(&state->lock))
+        return;
+    give_back(self);
+    pthread_mutex_unlock(&state->lock);
 }
 
 /* Probes are to be few: one that fails has said what it was for. */

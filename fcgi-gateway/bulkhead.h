@@ -15,7 +15,7 @@ enum bulkhead_place {
     BULKHEAD_IN,      /* it holds a place and owes one bulkhead_leave */
 };
 
-/* One call. The caller owns it, on its stack, say, and keeps it where it is while it is queued. */
+/* One call. The caller owns it and keeps it where it is while it is queued. */
 struct bulkhead_waiter {
     struct bulkhead_waiter *before, *after; /* bulkhead.c's own */
     enum bulkhead_place place;

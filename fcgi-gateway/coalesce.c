@@ -11,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "hash.h"
+#include "lib/guard.h"
 #include "lib/log.h"
 
 #define SHARDS 16 /* a power of two */
@@ -22,6 +23,8 @@ struct flight {
     uint64_t hash;
     struct coalesce_seat *first, **end; /* those who wait, in the order of their coming */
     unsigned followers;
+    pthread_t leader;
+    bool is_left; /* its leader has crashed: whoever comes next leads */
     atomic_llong moved_us;
     size_t key_len;
     char key[];
@@ -78,11 +81,20 @@ static struct flight *begin(struct shard *shard, uint64_t hash, struct str key)
     struct flight *flight = malloc(sizeof *flight + key.len);
     if (!flight)
         return NULL;
-    *flight = (struct flight){ .next = *bucket(shard, hash), .hash = hash, .key_len = key.len };
+    *flight = (struct flight){
+        .next = *bucket(shard, hash), .hash = hash, .leader = pthread_self(), .key_len = key.len
+    };
     flight->end = &flight->first;
     memcpy(flight->key, key.at, key.len);
     *bucket(shard, hash) = flight;
     return flight;
+}
+
+static void lead(struct flight *flight, struct coalesce_seat *seat)
+{
+    seat->flight = flight;
+    flight->leader = seat->thread;
+    flight->is_left = false;
 }
 
 /* False where there are too many, or no descriptor is left. */
@@ -106,11 +118,16 @@ enum coalesce_role coalesce_join(
 {
     uint64_t hash = hash_text(coalescer->seed, key);
     struct shard *shard = shard_of(coalescer, hash);
-    *seat = (struct coalesce_seat){ .role = COALESCE_ALONE, .hash = hash, .wake_fd = -1 };
+    *seat = (struct coalesce_seat){
+        .role = COALESCE_ALONE, .hash = hash, .thread = pthread_self(), .wake_fd = -1
+    };
     pthread_mutex_lock(&shard->lock);
     struct flight *flight = find(shard, hash, key);
     enum coalesce_role role = COALESCE_ALONE;
-    if (flight) {
+    if (flight && flight->is_left) {
+        lead(flight, seat);
+        role = COALESCE_LEADS;
+    } else if (flight) {
         role = follow(flight, seat) ? COALESCE_FOLLOWS : COALESCE_ALONE;
     } else {
         seat->flight = begin(shard, hash, key);
@@ -153,6 +170,16 @@ static void end_flight(struct shard *shard, struct flight *flight)
     free(flight);
 }
 
+/* To whom has waited for longest, who keeps the flight. False where nobody waits. */
+static bool hand_over(struct flight *flight)
+{
+    if (!flight->first)
+        return false;
+    lead(flight, flight->first);
+    wake(flight->first, COALESCE_LEADS);
+    return true;
+}
+
 /* --- the leader --- */
 
 void coalesce_moved(struct coalesce_seat *seat)
@@ -192,9 +219,7 @@ void coalesce_hand_over(struct coalescer *coalescer, struct coalesce_seat *seat)
     struct flight *flight = seat->flight;
     struct shard *shard = shard_of(coalescer, flight->hash);
     pthread_mutex_lock(&shard->lock);
-    if (flight->first)
-        wake(flight->first, COALESCE_LEADS); /* it keeps the flight */
-    else
+    if (!hand_over(flight))
         end_flight(shard, flight);
     pthread_mutex_unlock(&shard->lock);
     seat->flight = NULL;
@@ -257,6 +282,40 @@ enum coalesce_role coalesce_wait(struct coalescer *coalescer, struct coalesce_se
     close(seat->wake_fd);
     seat->wake_fd = -1;
     return seat->role;
+}
+
+/* --- after a crash, under the shard's lock --- */
+
+static void take_off_all_of(struct flight *flight, pthread_t thread)
+{
+    struct coalesce_seat *next;
+    for (struct coalesce_seat *seat = flight->first; seat; seat = next) {
+        next = seat->next;
+        if (pthread_equal(seat->thread, thread))
+            take_off(seat);
+    }
+}
+
+/* A flight that nobody is in any more stays: nothing is freed, as the heap may be damaged. */
+static void forget_thread(struct shard *shard, pthread_t thread)
+{
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct flight *flight = shard->flights[i]; flight; flight = flight->next) {
+            take_off_all_of(flight, thread);
+            if (!flight->is_left && pthread_equal(flight->leader, thread))
+                flight->is_left = !hand_over(flight);
+        }
+}
+
+void coalesce_crashed(struct coalescer *coalescer)
+{
+    for (unsigned i = 0; i < SHARDS; i++) {
+        struct shard *shard = &coalescer->shards[i];
+        if (!guard_lock(&shard->lock))
+            continue;
+        forget_thread(shard, pthread_self());
+        pthread_mutex_unlock(&shard->lock);
+    }
 }
 
 size_t coalesce_count(struct coalescer *coalescer)

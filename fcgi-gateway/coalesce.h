@@ -1,12 +1,13 @@
 /* coalesce: identical requests at the same time share one reply: the first asks, the others wait.
  *
  * The first is the leader of a flight, the others follow. A leader must end its flight by exactly
- * one of coalesce_land, _abandon and _hand_over. Waiting is poll() on an eventfd of the follower's
- * own beside its client's descriptor: a condition variable would not notice the client's going.
- * Does not know what makes requests identical. */
+ * one of coalesce_land, _abandon and _hand_over, and is not awaited after its crash. Waiting is
+ * poll() on an eventfd of the follower's own beside its client's descriptor: a condition variable
+ * would not notice the client's going. Does not know what makes requests identical. */
 #ifndef GATEWAY_COALESCE_H
 #define GATEWAY_COALESCE_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include "stored.h"
 
@@ -30,7 +31,8 @@ enum coalesce_role {
     COALESCE_GONE,   /* its client has gone */
 };
 
-/* One request's part in a flight; of the requesting thread, on its stack. */
+/* One request's part in a flight; in memory of the requesting thread, which leaves it where it is
+ * until it is in no flight any more. */
 struct coalesce_seat {
     enum coalesce_role role;
     struct stored *reply; /* of COALESCE_SERVED; to be released */
@@ -38,6 +40,7 @@ struct coalesce_seat {
     struct flight *flight;
     struct coalesce_seat *next, **link; /* among the followers */
     uint64_t hash;
+    pthread_t thread; /* that asks or waits */
     int wake_fd;
 };
 
@@ -76,6 +79,9 @@ void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat);
 /* The leader gives up without a reply, because its client has gone: the follower that waited
  * longest leads. */
 void coalesce_hand_over(struct coalescer *coalescer, struct coalesce_seat *seat);
+
+/* The calling thread crashed: who follows it leads, and it follows nobody. Frees nothing. */
+void coalesce_crashed(struct coalescer *coalescer);
 
 /* Flights under way: for those who watch. */
 size_t coalesce_count(struct coalescer *coalescer);

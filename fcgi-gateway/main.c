@@ -82,6 +82,7 @@ static int run(const char *file)
         .thread_stop = worker_stop,
         .begin = worker_begin,
         .end = worker_end,
+        .crashed = worker_crashed,
         .reload = reload,
         .context = &shares,
         .overload_retry_s = RETRY_S,

@@ -382,3 +382,10 @@ void caller_cancel(struct caller *caller)
     while (caller->courses)
         give_up(caller, "Given up");
 }
+
+/* Calls are not looked at: they were on the thread's stack. */
+void caller_crashed(struct caller *caller)
+{
+    for (struct course *course = caller->courses; course; course = course->next)
+        attempt_crashed(&course->attempt);
+}

@@ -75,4 +75,8 @@ void caller_wake(struct caller *caller);
 /* Gives up every call that is under way. */
 void caller_cancel(struct caller *caller);
 
+/* The caller's thread crashed in the middle of anything: what its calls held of their upstreams is
+ * given back, and nothing else is touched. The caller cannot be used again. */
+void caller_crashed(struct caller *caller);
+
 #endif

@@ -6,6 +6,7 @@
 #include "worker.h"
 #include <stdlib.h>
 #include "checker.h"
+#include "coalesce.h"
 #include "live.h"
 #include "upstream.h"
 
@@ -54,4 +55,12 @@ void worker_end(struct request *request, void *context)
     (void)request;
     caller_watch(worker->caller, NULL);
     live_release(worker->slot);
+}
+
+/* The calls first: they are those of the configuration that is noted until then. */
+void worker_crashed(void *context)
+{
+    struct worker *worker = context;
+    caller_crashed(worker->caller);
+    coalesce_crashed(live_take(worker->slot)->coalescer);
 }

@@ -13,7 +13,7 @@ struct worker_shares {
     struct checker *checker;
 };
 
-/* The four hooks of struct responder (lib/serve.h). The first one also sets the checker going, if
+/* The hooks of struct responder (lib/serve.h). The first one also sets the checker going, if
  * it has something to do: from then on there is a log, and somebody to check for. worker_begin sets
  * request->context to the struct config that holds for this request, and request->thread to the
  * thread's struct caller. */
@@ -21,5 +21,6 @@ void *worker_start(void *shares);
 void worker_stop(void *worker);
 void worker_begin(struct request *request, void *worker);
 void worker_end(struct request *request, void *worker);
+void worker_crashed(void *worker);
 
 #endif

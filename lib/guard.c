@@ -8,11 +8,14 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The handler needs little, but the kernel puts the whole register state there: about 3 KiB with
  * AVX-512, 11 KiB with AMX; sanitizers want more. */
 #define SIGNAL_STACK_SIZE (64 * 1024)
+
+#define LOCK_WAIT_NS 100000000 /* whoever holds a lock does so for microseconds, once it runs */
 
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
@@ -77,4 +80,14 @@ int guard_call(void (*run)(void *argument), void *argument)
     }
     guard.back = NULL;
     return guard.number;
+}
+
+bool guard_lock(pthread_mutex_t *lock)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOCK_WAIT_NS;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &until) == 0;
 }

@@ -6,6 +6,9 @@
 #ifndef LIB_GUARD_H
 #define LIB_GUARD_H
 
+#include <pthread.h>
+#include <stdbool.h>
+
 /* Installs the signal handlers, once per process. */
 void guard_init(void);
 
@@ -16,5 +19,9 @@ void guard_thread_stop(void);
 
 /* Calls run(argument). Returns 0, or the number of the signal that ended it. */
 int guard_call(void (*run)(void *argument), void *argument);
+
+/* In a thread that has crashed, and that may hold this lock itself: waits a moment at most. False
+ * where it was not free; for others it is then lost until the program starts anew. */
+bool guard_lock(pthread_mutex_t *lock);
 
 #endif

@@ -142,6 +142,13 @@ static void end_crashed_exchange(void *argument)
         fastcgi_abandon(thread->fastcgi, is_broken);
 }
 
+static void give_up_crashed(void *argument)
+{
+    struct thread *thread = argument;
+    if (thread->is_ready && thread->responder->crashed)
+        thread->responder->crashed(thread->own);
+}
+
 /* From here on nothing may allocate: the heap may be damaged, or its lock held by this thread. What
  * the thread has (its arena, the handler's own state) is leaked on purpose. */
 static void bury(struct thread *thread, int number)
@@ -149,6 +156,7 @@ static void bury(struct thread *thread, int number)
     struct request *request = &thread->request;
 
     guard_call(end_crashed_exchange, thread);
+    guard_call(give_up_crashed, thread);
     if (!thread->is_open) {
         log_event("crashed by SIG%s outside of a request", sigabbrev_np(number));
         return;

@@ -43,9 +43,15 @@ struct responder {
      * is in use just now) into request->context and request->thread; `end` says that nothing of it
      * is used any more; that is after the reply was sent and request->after was called. Both get
      * what thread_start returned; where it returned NULL they are not called and request->context
-     * is NULL. After a crash `end` is not called, nor anything else for this thread. */
+     * is NULL. After a crash `end` is not called, nor anything else for this thread but `crashed`.
+     */
     void (*begin)(struct request *request, void *thread);
     void (*end)(struct request *request, void *thread);
+
+    /* Optional: a handler crashed in this thread, which is not used again. Others may wait for what
+     * it was at, until the program starts anew: here it gives that up. It must not allocate nor
+     * free, nor wait for long for a lock: the thread may hold it itself. It may crash again. */
+    void (*crashed)(void *thread);
 
     int kept_fd; /* a descriptor that the program finds again when it starts anew; 0: none */
     unsigned threads_max; /* requests at the same time */

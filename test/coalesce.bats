@@ -9,11 +9,15 @@ setup_file() {
   export ODD=unix:$RUN_DIR/misbehave.sock GATEWAY_CONFIG=$BATS_FILE_TMPDIR/gateway.json
   cat >"$GATEWAY_CONFIG" <<'JSON'
 {
-  "upstreams": { "odd": { "servers": ["${ODD}"], "title": "Odd service", "timeout": "20s", "retry": null } },
+  "upstreams": {
+    "odd": { "servers": ["${ODD}"], "title": "Odd service", "timeout": "20s", "retry": null },
+    "narrow": { "servers": ["${ODD}"], "timeout": "20s", "retry": null, "max_concurrent": 1, "queue": 1 }
+  },
   "routes": {
     "GET /plain/{name}":  { "pass": "odd /told/{name}" },
     "GET /pass/{name}":   { "pass": "odd /told/{name}", "coalesce": true },
     "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
+    "GET /narrow/{name}": { "pass": "narrow /told/{name}" },
     "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
     "GET /short/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "3s" },
     "GET /stream/{any}":  { "pass": "odd /stream", "coalesce": true },
@@ -49,6 +53,9 @@ send() {
     clients+=($!)
   done
 }
+
+# The thread that waits for most descriptors: one that asks a service, if there is one.
+wound_gateway() { "$BUILD/test/fixtures/wound" "$(responder_pid gateway)"; }
 
 # Does N wait for a leader? Each has an eventfd, and nothing else in the gateway has.
 has_followers() {
@@ -167,6 +174,39 @@ got() {
   tell ''
   got '3 {"n":1} 200'
   was_asked 1
+}
+
+@test "when the leader's thread crashes, a follower asks, and the crash costs one request" {
+  tell hold
+  send 1 "/made/$me"
+  wait_until is_waiting 1
+  send 5 "/made/$me"
+  wait_until has_followers 5
+  wait_until wound_gateway
+  wait_until has_followers 4
+  wait_until eval '[[ $(asked) == 2 ]]'
+  send 1 "/made/$me"
+  wait_until has_followers 5
+  tell ''
+  finish
+  grep -qxF '6 {"n":2} 200' <<<"$replies"
+  grep -qx '1 .* 500' <<<"$replies"
+  wait_until grep -q 'starts anew after a crash' "$RUN_DIR/gateway.log"
+}
+
+@test "when the thread of a call crashes, its place at the service is free" {
+  tell hold
+  send 1 "/narrow/$me"
+  wait_until is_waiting 1
+  send 2 "/narrow/$me" # one of them waits for its place; then the other one is told that nobody else can
+  wait_until grep -q 'Too many calls' "$BATS_TEST_TMPDIR"/reply-{1,2}
+  wait_until wound_gateway
+  wait_until eval '[[ $(asked) == 2 ]]'
+  tell ''
+  finish
+  grep -qxF '1 {"n":2} 200' <<<"$replies"
+  grep -qx '1 .* 500' <<<"$replies"
+  grep -qx '1 .* 503' <<<"$replies"
 }
 
 @test "a follower waits no longer than its own deadline" {

@@ -198,6 +198,39 @@ static void followers_are_bounded(void **state)
     coalescer_free(coalescer);
 }
 
+static void *join_and_crash(void *coalescer)
+{
+    struct coalesce_seat seat;
+    coalesce_join(coalescer, STR("k"), &seat);
+    coalesce_crashed(coalescer);
+    return NULL;
+}
+
+static void crash(struct coalescer *coalescer)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, join_and_crash, coalescer);
+    pthread_join(thread, NULL);
+}
+
+static void nobody_waits_for_a_thread_that_crashed(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader;
+    struct follower follower;
+    (void)state;
+    crash(coalescer);
+    assert_int_equal(coalesce_join(coalescer, STR("k"), &leader), COALESCE_LEADS);
+    crash(coalescer); /* as a follower, which then cannot lead */
+    begin(&follower, coalescer);
+    coalesce_hand_over(coalescer, &leader);
+    go(&follower);
+    assert_int_equal(end_of(&follower), COALESCE_LEADS);
+    coalesce_hand_over(coalescer, &follower.seat);
+    assert_int_equal(coalesce_count(coalescer), 0);
+    coalescer_free(coalescer);
+}
+
 #define THREADS 8
 #define ROUNDS 2000
 
@@ -263,6 +296,7 @@ int main(void)
         cmocka_unit_test(a_follower_has_its_own_deadline_and_client),
         cmocka_unit_test(a_leader_that_moves_is_waited_for),
         cmocka_unit_test(followers_are_bounded),
+        cmocka_unit_test(nobody_waits_for_a_thread_that_crashed),
         cmocka_unit_test(nobody_is_forgotten_in_a_crowd),
     };
     return cmocka_run_group_tests_name("gateway_coalesce", tests, NULL, NULL);
