@@ -248,12 +248,9 @@ static enum coalesce_role wait_once(
         { .fd = seat->wake_fd, .events = POLLIN },
         { .fd = client ? client->fd : -1, .events = POLLIN },
     };
-    if (client && client->look_ms < wait_ms)
-        wait_ms = client->look_ms;
-    int count = poll(fds, 2, wait_ms);
-    if (count > 0 && fds[0].revents)
-        return COALESCE_FOLLOWS;
-    bool is_gone = client && ((count > 0 && fds[1].revents) || client->is_gone(client->context));
+    int client_ms = client ? client->wait_ms(client->context) : wait_ms;
+    int count = poll(fds, 2, client_ms < wait_ms ? client_ms : wait_ms);
+    bool is_gone = count > 0 && !fds[0].revents && fds[1].revents;
     return is_gone ? COALESCE_GONE : COALESCE_FOLLOWS;
 }
 

@@ -51,9 +51,8 @@ enum coalesce_role coalesce_join(
 
 /* How a follower notices that its client has gone. */
 struct coalesce_client {
-    int fd;      /* becomes readable then; -1: none */
-    int look_ms; /* so often `is_gone` is asked, which may know more */
-    bool (*is_gone)(void *context);
+    int fd;                        /* becomes readable then; -1: none */
+    int (*wait_ms)(void *context); /* asked before each wait: how long it may be */
     void *context;
 };
 

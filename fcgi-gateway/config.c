@@ -13,7 +13,7 @@
 #include "schema_links.h"
 #include "upstream_plan.h"
 
-/* A request has a thread, which holds six descriptors and some 70 KiB while it waits. */
+/* A request has a thread, which holds five descriptors and some 70 KiB while it waits. */
 #define CONCURRENT_MAX 10000
 
 /* No sensible file is longer; guards against a path to something else. */

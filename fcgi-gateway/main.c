@@ -21,7 +21,7 @@
 #define RETRY_S 1
 
 /* A thread with one call under way has the web server's connection, a connection to the service,
- * two that wake its wait, and two that tell of the client's end; composed replies have more calls.
+ * two that wake its wait, and one that tells of the client's end; composed replies have more calls.
  */
 #define DESCRIPTORS_EACH 8
 #define DESCRIPTORS_MORE 64 /* what is open anyway */

@@ -165,9 +165,9 @@ static int timeout_ms(const struct route *route)
     return route->kind == ROUTE_PASS ? route->upstream->timeout_ms : ROUTE_TIMEOUT_MS;
 }
 
-static bool is_gone(void *request)
+static int wait_ms(void *request)
 {
-    return request_client_gone(request);
+    return request_client_wait_ms(request);
 }
 
 /* Its time is counted from its arrival, also where it has to ask itself in the end. Streamed
@@ -178,8 +178,7 @@ static enum coalesce_role await(struct sharing *self)
     const struct fetch *fetch = &self->fetch;
     long long timeout_us = timeout_ms(self->route) * 1000LL;
     long long deadline_us = fetch->request->arrived_us + timeout_us;
-    struct coalesce_client client = { request_client_fd(fetch->request), REQUEST_CLIENT_LOOK_MS,
-        is_gone, fetch->request };
+    struct coalesce_client client = { request_client_fd(fetch->request), wait_ms, fetch->request };
     bool is_pass = self->route->kind == ROUTE_PASS;
     enum coalesce_role role = coalesce_wait(
         fetch->config->coalescer, &self->seat, deadline_us, is_pass ? timeout_us : 0, &client);

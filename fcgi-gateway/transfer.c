@@ -576,10 +576,10 @@ static void wait_for_any(struct transferer *self, long long until_us)
         { .fd = request ? request_client_fd(request) : -1, .events = CURL_WAIT_POLLIN },
         { .fd = waiting ? waiting->waiting_fd : -1, .events = CURL_WAIT_POLLIN },
     };
-    int some = 0, wait_ms = wait_until(until_us);
-    bool looks = request && wait_ms > REQUEST_CLIENT_LOOK_MS;
-    curl_multi_poll(self->multi, client, 2, looks ? REQUEST_CLIENT_LOOK_MS : wait_ms, &some);
-    if (client[0].revents || (looks && some == 0))
+    int wait_ms = wait_until(until_us),
+        client_ms = request ? request_client_wait_ms(request) : INT_MAX;
+    curl_multi_poll(self->multi, client, 2, client_ms < wait_ms ? client_ms : wait_ms, NULL);
+    if (client[0].revents)
         self->is_client_gone = request_client_gone(request);
     if (waiting && client[1].revents)
         go_on(waiting);

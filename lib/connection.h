@@ -27,8 +27,12 @@ struct connection {
      * cannot be known. */
     int (*gone_fd)(struct connection *connection);
 
-    /* Has the client gone? Knows more than gone_fd where the web server does not look. */
+    /* Has the client gone? The same as gone_fd says. */
     bool (*is_gone)(struct connection *connection);
+
+    /* From now on both know it also where the web server does not look. NULL: there is no way. */
+    void (*watch)(struct connection *connection);
+    bool is_watched; /* that was called, or tried */
 
     int64_t body_left; /* bytes of the body that were not read yet */
 };

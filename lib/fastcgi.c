@@ -21,7 +21,7 @@
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
-#include "peer.h"
+#include "watcher.h"
 
 /* How long a web server may take to close its side after our end; libfcgi's own figure. */
 #define LINGER_MS 2000
@@ -36,10 +36,10 @@
 struct fastcgi {
     struct connection connection; /* first: the two are cast into each other */
     FCGX_Request request;
-    int gone_fd;      /* an epoll instance that waits for the end of a connection; -1 before that */
-    bool is_watched;  /* the present connection is in it */
-    struct peer peer; /* the client's connection to the web server */
-    bool is_peer_asked; /* which one that is */
+    int gone_fd;     /* an epoll instance that waits for the end of a connection; -1 before that */
+    bool is_watched; /* the present connection is in it */
+    struct watcher *watcher;
+    int seat; /* of the watcher: it looks after the present connection's client; or none */
 };
 
 /* Where libfcgi keeps signals for itself, in a way that a program with threads cannot use. */
@@ -147,29 +147,41 @@ static bool may_be_unwatched(char **variables)
            !FCGX_GetParam("HTTPS", variables);
 }
 
-static bool is_gone(struct connection *connection)
+/* The watcher shuts our side of the connection down, which gone_fd tells like the web server's end.
+ */
+static void watch(struct connection *connection)
 {
     struct fastcgi *fastcgi = (struct fastcgi *)connection;
     char **variables = fastcgi->request.envp;
-    struct pollfd end = { .fd = gone_fd(connection), .events = POLLIN };
+    struct peer peer;
 
-    if (end.fd >= 0 && poll(&end, 1, 0) > 0)
-        return true;
-    if (!fastcgi->is_peer_asked && may_be_unwatched(variables))
-        peer_name(&fastcgi->peer, FCGX_GetParam("SERVER_ADDR", variables),
+    if (may_be_unwatched(variables) &&
+        peer_name(&peer, FCGX_GetParam("SERVER_ADDR", variables),
             FCGX_GetParam("SERVER_PORT", variables), FCGX_GetParam("REMOTE_ADDR", variables),
-            FCGX_GetParam("REMOTE_PORT", variables));
-    fastcgi->is_peer_asked = true;
-    return peer_is_gone(&fastcgi->peer);
+            FCGX_GetParam("REMOTE_PORT", variables)))
+        fastcgi->seat = watcher_add(fastcgi->watcher, &peer, fastcgi->request.ipcFd);
 }
 
-struct fastcgi *fastcgi_new(void)
+static void unwatch(struct fastcgi *fastcgi)
+{
+    watcher_remove(fastcgi->watcher, fastcgi->seat);
+    fastcgi->seat = WATCHER_NO_SEAT;
+}
+
+static bool is_gone(struct connection *connection)
+{
+    struct pollfd end = { .fd = gone_fd(connection), .events = POLLIN };
+    return end.fd >= 0 && poll(&end, 1, 0) > 0;
+}
+
+struct fastcgi *fastcgi_new(struct watcher *watcher)
 {
     struct fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
     if (!fastcgi)
         return NULL;
     fastcgi->gone_fd = -1;
-    peer_init(&fastcgi->peer);
+    fastcgi->watcher = watcher;
+    fastcgi->seat = WATCHER_NO_SEAT;
     fastcgi->connection = (struct connection){
         .read = read_body,
         .body_fd = body_fd,
@@ -177,6 +189,7 @@ struct fastcgi *fastcgi_new(void)
         .flush = flush_reply,
         .gone_fd = gone_fd,
         .is_gone = is_gone,
+        .watch = watch,
     };
     return fastcgi;
 }
@@ -185,8 +198,6 @@ void fastcgi_free(struct fastcgi *fastcgi)
 {
     if (fastcgi && fastcgi->gone_fd >= 0)
         close(fastcgi->gone_fd);
-    if (fastcgi)
-        peer_clear(&fastcgi->peer);
     free(fastcgi);
 }
 
@@ -209,7 +220,7 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variabl
      * itself; so it fails instead and comes back. */
     FCGX_InitRequest(&fastcgi->request, -1, 0);
     fastcgi->request.ipcFd = fd;
-    fastcgi->is_watched = fastcgi->is_peer_asked = fastcgi->peer.is_named = false;
+    fastcgi->is_watched = fastcgi->connection.is_watched = false;
     fastcgi->request.keepConnection = 1; /* or FCGX_Accept_r would close it first */
     if (FCGX_Accept_r(&fastcgi->request) < 0)
         return NULL;
@@ -255,6 +266,7 @@ static bool is_read_whole(struct fastcgi *fastcgi)
 
 void fastcgi_close(struct fastcgi *fastcgi, bool is_broken)
 {
+    unwatch(fastcgi);
     /* libfcgi lingers: it shuts down its side, waits for the other's end and only then closes. That
      * is three system calls too many where nothing can be unread; detached means without them. */
     if (!is_broken && is_read_whole(fastcgi))
@@ -271,6 +283,7 @@ void fastcgi_abandon(struct fastcgi *fastcgi, bool is_broken)
     struct pollfd readable = { .fd = fd, .events = POLLIN };
     char unwanted[1024];
 
+    unwatch(fastcgi);
     fastcgi_end(fastcgi, is_broken);
     shutdown(fd, SHUT_WR);
     while (poll(&readable, 1, LINGER_MS) > 0 && read(fd, unwanted, sizeof(unwanted)) > 0)

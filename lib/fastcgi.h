@@ -5,13 +5,14 @@
 #include <stdbool.h>
 #include "connection.h"
 
+struct watcher;
 struct fastcgi; /* what a thread reads and writes connections with */
 
 /* Once per process, before the first fastcgi_new; undoes what libfcgi does to signals. */
 bool fastcgi_init(void);
 
-/* NULL where there is no memory. */
-struct fastcgi *fastcgi_new(void);
+/* NULL where there is no memory. The watcher is all threads' own and outlives them. */
+struct fastcgi *fastcgi_new(struct watcher *watcher);
 void fastcgi_free(struct fastcgi *fastcgi);
 
 /* Before fastcgi_open, for who must not be held up: bounds every wait for the web server on `fd` to

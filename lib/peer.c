@@ -1,6 +1,7 @@
-/* peer: has one side of a TCP connection between others on this machine ended? The kernel knows.
+/* peer: have clients ended their TCP connections to the web server on this machine? The kernel
+ * knows.
  *
- * For a responder whose web server does not look. lighttpd 1.4.69 does not watch the client of a
+ * For responders whose web server does not look. lighttpd 1.4.69 does not watch the client of a
  * request that was there as soon as the connection was accepted: until the reply
  * begins it cannot learn that this client has gone. sock_diag(7) answers such a question in a few
  * microseconds, for the sockets of other processes, too.
@@ -18,19 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum answer { UNKNOWN, OPEN, ENDED, MISSING };
-
-void peer_init(struct peer *peer)
-{
-    *peer = (struct peer){ .fd = -1 };
-}
-
-void peer_clear(struct peer *peer)
-{
-    if (peer->fd >= 0)
-        close(peer->fd);
-    peer_init(peer);
-}
+struct question {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 request;
+};
 
 /* 0 where it is none. */
 static unsigned short read_port(const char *text)
@@ -42,26 +34,28 @@ static unsigned short read_port(const char *text)
 bool peer_name(struct peer *peer, const char *server, const char *server_port, const char *client,
     const char *client_port)
 {
-    peer->is_named = peer->was_open = false;
+    *peer = (struct peer){ .is_gone = false };
     peer->server_port = read_port(server_port);
     peer->client_port = read_port(client_port);
     if (!server || !client || !peer->server_port || !peer->client_port)
         return false;
     peer->family = strchr(client, ':') ? AF_INET6 : AF_INET;
-    peer->is_named = inet_pton(peer->family, server, peer->server) == 1 &&
-                     inet_pton(peer->family, client, peer->client) == 1;
-    return peer->is_named;
+    return inet_pton(peer->family, server, peer->server) == 1 &&
+           inet_pton(peer->family, client, peer->client) == 1;
 }
 
-static bool ask(struct peer *peer)
+int peer_open(void)
 {
-    struct {
-        struct nlmsghdr header;
-        struct inet_diag_req_v2 request;
-    } question = {
+    return socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+}
+
+static struct question question(const struct peer *peer, unsigned number)
+{
+    struct question question = {
         .header = { .nlmsg_len = sizeof(question),
             .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-            .nlmsg_flags = NLM_F_REQUEST },
+            .nlmsg_flags = NLM_F_REQUEST,
+            .nlmsg_seq = number },
         .request = { .sdiag_family = (unsigned char)peer->family,
             .sdiag_protocol = IPPROTO_TCP,
             .idiag_states = ~0U,
@@ -73,49 +67,39 @@ static bool ask(struct peer *peer)
 
     memcpy(question.request.id.idiag_src, peer->server, size);
     memcpy(question.request.id.idiag_dst, peer->client, size);
-    return send(peer->fd, &question, sizeof(question), 0) == (ssize_t)sizeof(question);
+    return question;
 }
 
-/* The kernel answers before send returns. */
-static enum answer answer(struct peer *peer)
+static void learn(struct peer *peer, const struct nlmsghdr *header, size_t len)
 {
+    if (header->nlmsg_type == NLMSG_ERROR && len >= NLMSG_LENGTH(sizeof(int))) {
+        const struct nlmsgerr *error = NLMSG_DATA(header);
+        peer->is_gone = error->error == -ENOENT && peer->was_open;
+    }
+    if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+        len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
+        const struct inet_diag_msg *found = NLMSG_DATA(header);
+        peer->is_gone = found->idiag_state != TCP_ESTABLISHED;
+        peer->was_open = true;
+    }
+}
+
+/* All in one message; the kernel answers before send returns, each in one of its own. */
+void peer_ask(int fd, struct peer *peers, unsigned count)
+{
+    struct question questions[PEER_ASK_MAX];
     union {
         struct nlmsghdr header;
         char bytes[512]; /* an inet_diag_msg with the attributes that nobody asked for */
     } reply;
-    ssize_t len = recv(peer->fd, &reply, sizeof(reply), MSG_DONTWAIT);
+    ssize_t len;
 
-    if (len < (ssize_t)NLMSG_LENGTH(sizeof(int)))
-        return UNKNOWN;
-    if (reply.header.nlmsg_type == NLMSG_ERROR) {
-        const struct nlmsgerr *error = NLMSG_DATA(&reply.header);
-        return error->error == -ENOENT ? MISSING : UNKNOWN;
+    for (unsigned i = 0; i < count; i++)
+        questions[i] = question(&peers[i], i);
+    if (count == 0 || send(fd, questions, count * sizeof(*questions), 0) < 0)
+        return;
+    while ((len = recv(fd, &reply, sizeof(reply), MSG_DONTWAIT)) >= (ssize_t)sizeof(reply.header)) {
+        if (reply.header.nlmsg_seq < count)
+            learn(&peers[reply.header.nlmsg_seq], &reply.header, (size_t)len);
     }
-    if (reply.header.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-        len < (ssize_t)NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-        return UNKNOWN;
-    const struct inet_diag_msg *found = NLMSG_DATA(&reply.header);
-    return found->idiag_state == TCP_ESTABLISHED ? OPEN : ENDED;
-}
-
-bool peer_is_gone(struct peer *peer)
-{
-    if (!peer->is_named)
-        return false;
-    if (peer->fd < 0)
-        peer->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-    if (peer->fd < 0 || !ask(peer))
-        return false;
-    switch (answer(peer)) {
-    case OPEN:
-        peer->was_open = true;
-        return false;
-    case ENDED:
-        return true;
-    case MISSING:
-        return peer->was_open;
-    case UNKNOWN:
-        break;
-    }
-    return false;
 }

@@ -4,14 +4,19 @@
 #include "request.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include "connection.h"
+#include "log.h"
 #include "text.h"
 
 #define REQUEST_ID_MADE_LEN 32
+
+/* Most requests are over by then; for the others there is no hurry yet. */
+#define QUICK_US (40 * 1000LL)
 
 /* The one state of this file: two random starts, set before there are threads, and a count. */
 static struct {
@@ -81,6 +86,19 @@ int request_client_fd(const struct request *request)
 {
     struct connection *connection = request->connection;
     return connection->gone_fd(connection);
+}
+
+int request_client_wait_ms(const struct request *request)
+{
+    struct connection *connection = request->connection;
+    if (!connection->watch || connection->is_watched)
+        return INT_MAX;
+    long long left_us = request->arrived_us + QUICK_US - log_clock_us();
+    if (left_us > 0)
+        return (int)(left_us / 1000 + 1);
+    connection->is_watched = true;
+    connection->watch(connection);
+    return INT_MAX;
 }
 
 bool request_client_gone(const struct request *request)

@@ -58,9 +58,12 @@ int request_body_fd(const struct request *request);
  * nothing is to be read from it. -1 where that cannot be known: in plain CGI never. */
 int request_client_fd(const struct request *request);
 
-/* Has the client gone? Then nobody will see the reply. False where it cannot be known. It may know
- * what request_client_fd does not: who waits for long, asks every REQUEST_CLIENT_LOOK_MS. */
-#define REQUEST_CLIENT_LOOK_MS 50
+/* Before every wait for that and other things: how many milliseconds it may last at most. A client
+ * whose request is not a quick one is watched from then on also where the web server does not look,
+ * and there is no bound any more. */
+int request_client_wait_ms(const struct request *request);
+
+/* Has the client gone? Then nobody will see the reply. False where it cannot be known. */
 bool request_client_gone(const struct request *request);
 
 /* For the request loop: sets everything that follows from the CGI variables, in a request that has

@@ -16,8 +16,15 @@
 #include "log.h"
 #include "pool.h"
 #include "renew.h"
+#include "watcher.h"
 
 #define EXIT_CRASHED 70 /* EX_SOFTWARE of sysexits.h */
+
+/* What all threads have. */
+struct shared {
+    const struct responder *responder;
+    struct watcher *watcher;
+};
 
 /* What one thread has, and the request that it is at. */
 struct thread {
@@ -201,14 +208,15 @@ static bool refuse_connection(void *argument, const struct arrival *arrival)
  * be answered and a crash in it is caught. */
 static void *start_thread(void *context)
 {
+    const struct shared *shared = context;
     struct thread *thread = calloc(1, sizeof(*thread));
-    struct fastcgi *fastcgi = fastcgi_new();
+    struct fastcgi *fastcgi = fastcgi_new(shared->watcher);
     if (!thread || !fastcgi) {
         free(thread);
         fastcgi_free(fastcgi);
         return NULL;
     }
-    thread->responder = context;
+    thread->responder = shared->responder;
     thread->fastcgi = fastcgi;
     arena_init(&thread->arena);
     guard_thread_start();
@@ -239,14 +247,15 @@ static void ignore_unless_handled(int number)
 /* pool_work.reload */
 static void reload(void *context)
 {
-    const struct responder *responder = context;
+    const struct responder *responder = ((const struct shared *)context)->responder;
     if (responder->reload)
         responder->reload(responder->context);
 }
 
 static int serve_fastcgi(const struct responder *responder, struct listener *listener)
 {
-    const struct pool_work work = { .context = (void *)responder,
+    struct shared shared = { .responder = responder, .watcher = watcher_new() };
+    const struct pool_work work = { .context = &shared,
         .thread_start = start_thread,
         .serve = serve_connection,
         .refuse = responder->overload_retry_s ? refuse_connection : NULL,
@@ -256,13 +265,14 @@ static int serve_fastcgi(const struct responder *responder, struct listener *lis
     ignore_unless_handled(SIGINT);
     if (!responder->reload)
         ignore_unless_handled(SIGHUP);
-    if (!fastcgi_init()) {
+    if (!shared.watcher || !fastcgi_init()) {
         log_event("cannot start libfcgi");
         return EXIT_FAILURE;
     }
     log_event("started");
     switch (pool_run(&work, listener, responder->threads_max)) {
     case POOL_STOPPED:
+        watcher_free(shared.watcher);
         return EXIT_SUCCESS;
     case POOL_CRASHED:
         log_event("starts anew after a crash");
@@ -273,6 +283,7 @@ static int serve_fastcgi(const struct responder *responder, struct listener *lis
     case POOL_FAILED:
         break;
     }
+    watcher_free(shared.watcher);
     return EXIT_FAILURE;
 }
 

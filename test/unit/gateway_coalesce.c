@@ -24,15 +24,22 @@ struct follower {
     struct coalescer *coalescer;
     struct coalesce_seat seat;
     long long deadline_us;
-    atomic_bool has_gone;
     struct coalesce_client client;
     enum coalesce_role end;
     pthread_t thread;
 };
 
-static bool has_gone(void *context)
+static int for_ever(void *context)
 {
-    return atomic_load((atomic_bool *)context);
+    (void)context;
+    return INT_MAX;
+}
+
+/* Counts how often it is asked. */
+static int for_a_moment(void *context)
+{
+    atomic_fetch_add((atomic_int *)context, 1);
+    return 1;
 }
 
 static void *wait_for_end(void *argument)
@@ -47,7 +54,7 @@ static void begin(struct follower *self, struct coalescer *coalescer)
 {
     *self = (struct follower){ .coalescer = coalescer,
         .deadline_us = LLONG_MAX / 2,
-        .client = { -1, 5, has_gone, &self->has_gone } };
+        .client = { .fd = -1, .wait_ms = for_ever } };
     assert_int_equal(coalesce_join(coalescer, STR("k"), &self->seat), COALESCE_FOLLOWS);
 }
 
@@ -133,30 +140,34 @@ static void a_follower_has_its_own_deadline_and_client(void **state)
 {
     struct coalescer *coalescer = coalescer_new();
     struct coalesce_seat leader;
-    struct follower late, gone, seen, last;
+    struct follower late, gone, asking, last;
+    atomic_int asked = 0;
     int ends[2];
     (void)state;
     assert_int_equal(pipe(ends), 0);
     coalesce_join(coalescer, STR("k"), &leader);
     begin(&late, coalescer);
     begin(&gone, coalescer);
-    begin(&seen, coalescer);
+    begin(&asking, coalescer);
     begin(&last, coalescer);
     late.deadline_us = log_clock_us() + 1000;
     gone.client.fd = ends[0];
+    asking.client = (struct coalesce_client){ -1, for_a_moment, &asked };
     go(&late);
     go(&gone);
-    go(&seen);
+    go(&asking);
     go(&last);
     assert_int_equal(end_of(&late), COALESCE_LATE);
     close(ends[1]);
     assert_int_equal(end_of(&gone), COALESCE_GONE);
     close(ends[0]);
-    atomic_store(&seen.has_gone, true);
-    assert_int_equal(end_of(&seen), COALESCE_GONE);
+    while (atomic_load(&asked) < 3)
+        sched_yield();
     struct stored *stored = reply();
     coalesce_land(coalescer, &leader, stored);
     assert_int_equal(end_of(&last), COALESCE_SERVED);
+    assert_int_equal(end_of(&asking), COALESCE_SERVED);
+    stored_release(asking.seat.reply);
     stored_release(last.seat.reply);
     stored_release(stored);
     coalescer_free(coalescer);

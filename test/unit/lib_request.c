@@ -4,7 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <limits.h>
 #include "lib/connection.h"
+#include "lib/log.h"
 #include "lib/request.h"
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -279,6 +281,31 @@ static void bodies(void **state)
     assert_int_equal(read_all(10, 0, bytes), REQUEST_BODY_CUT);
 }
 
+static int watched;
+
+static void count_watch(struct connection *connection)
+{
+    (void)connection;
+    watched++;
+}
+
+static void clients_of_quick_requests_are_not_watched(void **state)
+{
+    struct connection connection = { .watch = count_watch };
+    struct request request = { .connection = &connection, .arrived_us = log_clock_us() + 1000000 };
+
+    (void)state;
+    int wait_ms = request_client_wait_ms(&request); /* as if it came in a second */
+    assert_true(wait_ms > 0 && wait_ms <= 1041);
+    assert_int_equal(watched, 0);
+    request.arrived_us -= 2000000;
+    assert_int_equal(request_client_wait_ms(&request), INT_MAX);
+    assert_int_equal(request_client_wait_ms(&request), INT_MAX);
+    assert_int_equal(watched, 1);
+    connection.watch = NULL;
+    assert_int_equal(request_client_wait_ms(&request), INT_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +316,7 @@ int main(void)
         cmocka_unit_test(ids),
         cmocka_unit_test(made_ids_differ),
         cmocka_unit_test(bodies),
+        cmocka_unit_test(clients_of_quick_requests_are_not_watched),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
