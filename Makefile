@@ -97,6 +97,11 @@ bench-routes: ## what 1,000 routes cost against 10; takes a minute
 	@$(MAKE) --no-print-directory build $(BENCHES)
 	@BUILD=$(BUILD) bench/routes.sh
 
+bench-instructions: ## instructions for a request, against the kept values; PROFILE=1 says where they go
+	@.ci/packages bench
+	@$(MAKE) --no-print-directory build
+	@BUILD=$(BUILD) bench/instructions.sh
+
 lint: ## warnings of two compilers, static checks, formats, the rule of the folders
 	@.ci/packages lint
 	@.ci/lint
@@ -176,8 +181,8 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-routes lint containers help \
-	units fixtures sql objects FORCE
+.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-routes bench-instructions \
+	lint containers help units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
