@@ -11,6 +11,9 @@
 #include "query.h"
 #include "upstream_key.h"
 
+/* Who takes nothing of a reply for so long reads slowly. */
+#define CLIENT_PATIENCE_MS 1000
+
 /* What the call's functions need. */
 struct passage {
     struct reply *reply;
@@ -46,9 +49,14 @@ static bool start_reply(struct call *call)
     return reply_start(passage->reply, call->status);
 }
 
+/* A client that is slow to take the reply must not use up the service's places: those are for calls
+ * that the service works on. */
 static bool write_body(struct call *call, const char *bytes, size_t len)
 {
-    return reply_write(((struct passage *)call->context)->reply, bytes, len);
+    struct reply *reply = ((struct passage *)call->context)->reply;
+    if (!reply_is_ready(reply, CLIENT_PATIENCE_MS))
+        caller_yield_place(call);
+    return reply_write(reply, bytes, len);
 }
 
 /* The next piece may be long in coming. */

@@ -230,6 +230,22 @@ static void settle(struct course *course)
 
 /* --- time --- */
 
+/* What a reply says that is streamed and goes on. */
+static void tell_stream(struct course *course)
+{
+    bool is_trouble = verdict_is_trouble(course->call->status);
+    tell(course, is_trouble ? BREAKER_FAILED : BREAKER_GOOD, false, log_clock_us());
+}
+
+void caller_yield_place(struct call *call)
+{
+    struct course *course = call->course;
+    if (call->only_server || course->attempt.step != ATTEMPT_STARTED)
+        return;
+    tell_stream(course);
+    attempt_end(&course->attempt);
+}
+
 /* When the course has something to do, whatever its exchange does. */
 static long long due_of(const struct course *course)
 {
@@ -267,8 +283,7 @@ static void go_on(struct caller *caller, struct course *course)
     else if (course->pause_until_us)
         begin(caller, course);
     else
-        tell(course, verdict_is_trouble(course->call->status) ? BREAKER_FAILED : BREAKER_GOOD,
-            false, now_us);
+        tell_stream(course);
 }
 
 /* --- calls --- */

@@ -72,6 +72,10 @@ struct call *caller_next_until(struct caller *caller, long long until_us);
 /* From any thread: whoever waits in this caller's caller_next_until goes on. */
 void caller_wake(struct caller *caller);
 
+/* For a call's `write`: its client takes the reply slowly, and the service is not to blame. The
+ * call gives its place to others and counts as good; the rest of its reply comes without one. */
+void caller_yield_place(struct call *call);
+
 /* Gives up every call that is under way. */
 void caller_cancel(struct caller *caller);
 

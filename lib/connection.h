@@ -23,6 +23,10 @@ struct connection {
     bool (*write)(struct connection *connection, const char *bytes, size_t len);
     bool (*flush)(struct connection *connection);
 
+    /* Within so many milliseconds, does the other side take more of what we write? NULL: it does.
+     */
+    bool (*is_ready)(struct connection *connection, int wait_ms);
+
     /* The descriptor that becomes readable when the client has gone, and not before; -1 where that
      * cannot be known. */
     int (*gone_fd)(struct connection *connection);

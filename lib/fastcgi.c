@@ -118,6 +118,13 @@ static bool flush_reply(struct connection *connection)
     return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
 }
 
+static bool is_ready(struct connection *connection, int wait_ms)
+{
+    struct pollfd output = { .fd = ((struct fastcgi *)connection)->request.ipcFd,
+        .events = POLLOUT };
+    return poll(&output, 1, wait_ms) != 0;
+}
+
 /* The web server says that the client has gone by closing the connection, or its side of it.
  * Records that nobody has read yet, if only the end of the body, stand before that and make the
  * socket readable all the time; EPOLLRDHUP comes without reading them, but not every poll that a
@@ -187,6 +194,7 @@ struct fastcgi *fastcgi_new(struct watcher *watcher)
         .body_fd = body_fd,
         .write = write_reply,
         .flush = flush_reply,
+        .is_ready = is_ready,
         .gone_fd = gone_fd,
         .is_gone = is_gone,
         .watch = watch,

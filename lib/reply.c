@@ -13,6 +13,9 @@
  * itself); what we leave of them is no hindrance to the client's next request. */
 #define BODY_STREAMED_MIN 1000000
 
+/* So much fits into the socket to the web server, whatever the client does. */
+#define SENT_AT_ONCE (64 * 1024)
+
 static const struct {
     int status;
     const char *reason;
@@ -210,6 +213,13 @@ bool reply_flush(struct reply *reply)
 {
     struct connection *connection = reply->request->connection;
     return connection->flush(connection);
+}
+
+bool reply_is_ready(const struct reply *reply, int wait_ms)
+{
+    struct connection *connection = reply->request->connection;
+    return reply->sent < SENT_AT_ONCE || !connection->is_ready ||
+           connection->is_ready(connection, wait_ms);
 }
 
 void reply_break(struct reply *reply)

@@ -78,6 +78,9 @@ bool reply_write(struct reply *reply, const char *bytes, size_t len);
 /* Sends what is kept. */
 bool reply_flush(struct reply *reply);
 
+/* Within so many milliseconds, can more of the body be sent without waiting for the client? */
+bool reply_is_ready(const struct reply *reply, int wait_ms);
+
 /* After reply_start: cut the connection at the end, so that nobody takes the reply for whole. */
 void reply_break(struct reply *reply);
 

@@ -24,6 +24,7 @@ configure() {
   },
   "routes": {
     "GET /narrow": { "pass": "narrow /moody" },
+    "GET /large": { "pass": "narrow /huge?bytes=30000000" },
     "GET /hasty": { "pass": "narrow /moody", "timeout": "300ms" },
     "GET /composed": { "calls": { "it": "narrow GET /moody" }, "reply": "{it}" },
     "GET /ten": {
@@ -128,6 +129,24 @@ is_full() { get /hasty && [[ $body == *"Too many calls"* ]]; }
   wait_until are_served second 4
   configure 4
   run -0 "$CONTROL" reload gateway
+}
+
+@test "who reads slowly keeps nobody from a place, and gets all of the reply" {
+  local reader readers=() line
+  mood a
+  for _ in {1..4}; do
+    exec {reader}<>"/dev/tcp/127.0.0.1/$PORT"
+    readers+=("$reader")
+    printf 'GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$reader"
+    IFS= read -r -t 10 line <&"$reader"
+    [[ $line == "HTTP/1.1 200 "* ]]
+  done
+  get /narrow
+  expect 200
+  (($(cat <&"${readers[0]}" | wc -c) > 30000000))
+  for reader in "${readers[@]}"; do
+    exec {reader}>&-
+  done
 }
 
 @test "another service has its own places" {
