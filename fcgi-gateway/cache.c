@@ -215,8 +215,8 @@ size_t cache_reply_max(const struct cache *cache)
     return half < REPLY_MAX ? half : REPLY_MAX;
 }
 
-struct stored *cache_find(struct cache *cache, const struct cache_key *key,
-    const struct cache_asker *asker, bool *has_others)
+struct stored *cache_find(
+    struct cache *cache, const struct cache_key *key, const struct cache_asker *asker)
 {
     uint64_t hash = hash_text(cache->seed, key->text);
     struct shard *shard = shard_of(cache, hash);
@@ -231,7 +231,6 @@ struct stored *cache_find(struct cache *cache, const struct cache_key *key,
         link_newest(shard, entry);
     }
     pthread_mutex_unlock(&shard->lock);
-    *has_others = count > (entry != NULL);
     return stored;
 }
 

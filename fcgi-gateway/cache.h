@@ -33,10 +33,9 @@ void cache_resize(struct cache *cache, size_t bytes_max);
 /* The longest reply that is kept, in bytes. */
 size_t cache_reply_max(const struct cache *cache);
 
-/* What is kept under the key and fits, for one more user; or NULL. *has_others tells whether there
- * is one that does not fit. */
-struct stored *cache_find(struct cache *cache, const struct cache_key *key,
-    const struct cache_asker *asker, bool *has_others);
+/* What is kept under the key and fits, for one more user; or NULL. */
+struct stored *cache_find(
+    struct cache *cache, const struct cache_key *key, const struct cache_asker *asker);
 
 /* Where this path's replies stand now; it changes with every purge of the path. To be asked before
  * the service is. */

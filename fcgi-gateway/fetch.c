@@ -6,6 +6,7 @@
  */
 #include "fetch.h"
 #include <time.h>
+#include "conditional.h"
 #include "error_body.h"
 #include "failure.h"
 #include "field_text.h"
@@ -189,49 +190,6 @@ static void on_body(struct reply_tap *tap, const char *bytes, size_t len)
         abandon(self);
 }
 
-/* --- asking --- */
-
-static bool begins_with(const char *variable, const char *name)
-{
-    return strncmp(variable, name, strlen(name)) == 0;
-}
-
-static char *condition(const struct fetch *fetch, const char *variable, const char *field)
-{
-    struct buf text;
-    struct str value = field_text_value(fetch->old->fields, field, fetch->request->arena);
-    if (!value.at)
-        return NULL;
-    buf_init(&text, fetch->request->arena);
-    buf_text(&text, variable);
-    buf_str(&text, value);
-    return (char *)buf_as_text(&text);
-}
-
-/* The request without the client's conditions, which are about what the client has, and with those
- * about what is kept here. */
-static void set_conditions(struct fetching *self)
-{
-    const struct fetch *fetch = self->fetch;
-    char **from = fetch->request->variables, **to;
-    size_t count = 0;
-    while (from[count])
-        count++;
-    to = arena_alloc(fetch->request->arena, (count + 3) * sizeof *to);
-    self->asked.variables = to;
-    for (; *from; from++)
-        if (!begins_with(*from, "HTTP_IF_NONE_MATCH=") &&
-            !begins_with(*from, "HTTP_IF_MODIFIED_SINCE="))
-            *to++ = *from;
-    char *etag = fetch->old ? condition(fetch, "HTTP_IF_NONE_MATCH=", "ETag") : NULL;
-    char *date = fetch->old ? condition(fetch, "HTTP_IF_MODIFIED_SINCE=", "Last-Modified") : NULL;
-    if (etag)
-        *to++ = etag;
-    if (date)
-        *to++ = date;
-    *to = NULL;
-}
-
 /* --- what becomes of it --- */
 
 static struct stored *end_draft(struct fetching *self)
@@ -359,6 +317,16 @@ static int answer_from_old(struct fetching *self)
     return resend(fetch->reply, stored, true, fetch->config->name, buf_as_str(&words));
 }
 
+/* A 304 of a service that mixes up its replies: it is asked again, for the whole one. */
+static int ask_without_old(struct fetch *fetch_it)
+{
+    fetch_it->reply->is_withheld = false;
+    if (fetch_it->is_kept)
+        cache_drop(fetch_it->config->cache, fetch_it->key, fetch_it->asker);
+    fetch_it->old = NULL;
+    return fetch(fetch_it);
+}
+
 /* What the route made is whole and not sent yet, or it is an error. */
 static int look_at_whole(struct fetching *self, int status)
 {
@@ -377,7 +345,7 @@ int fetch(struct fetch *fetch)
         .asked = *fetch->request,
         .asked_us = log_clock_us() };
     if (fetch->key)
-        set_conditions(&self);
+        self.asked.variables = conditional_variables(fetch->request, fetch->old);
     buf_init(&reply->fields, fetch->request->arena);
     reply->tap = &self.tap;
     int status = fetch->answer(&self.asked, reply, fetch->config, fetch->match);
@@ -389,6 +357,9 @@ int fetch(struct fetch *fetch)
     }
     if (!reply->is_started && !reply->is_withheld)
         status = look_at_whole(&self, status);
+    if (reply->is_withheld && self.status == 304 &&
+        !conditional_is_about(fetch->old, self.held_fields, fetch->request->arena))
+        return ask_without_old(fetch);
     if (reply->is_withheld)
         return answer_from_old(&self);
     settle(&self);

@@ -113,7 +113,6 @@ static void ask(struct revalidation *self, struct reply *reply, const struct rou
     fetch_it.request = &self->request;
     fetch_it.reply = reply;
     fetch_it.match = match;
-    fetch_it.is_kept = true;
     fetch_it.key = &self->key;
     fetch_it.asker = &asker;
     fetch_it.mark = cache_mark(self->like.config->cache, self->key.path);

@@ -124,14 +124,15 @@ static const char *why_forwarded(const struct sharing *self, long long kept_ms)
 static bool look_up(struct sharing *self)
 {
     struct fetch *fetch = &self->fetch;
-    bool has_others;
     fetch->mark = cache_mark(fetch->config->cache, self->key.path);
-    fetch->old = cache_find(fetch->config->cache, &self->key, &self->asker, &has_others);
+    fetch->old = cache_find(fetch->config->cache, &self->key, &self->asker);
     if (!fetch->old)
         return false;
     arena_at_end(fetch->request->arena, release, fetch->old);
     long long kept_ms = (log_clock_us() - fetch->old->arrived_us) / 1000;
     self->use = freshness_use(&fetch->old->freshness, &self->wish, kept_ms);
+    if (self->use == FRESHNESS_STALE && self->wish.no_store)
+        self->use = FRESHNESS_FALLBACK; /* what it brings must not be kept: it can as well wait */
     fetch->may_fall_back = self->use == FRESHNESS_FALLBACK;
     fetch->forwarded = why_forwarded(self, kept_ms);
     return self->use == FRESHNESS_FRESH || self->use == FRESHNESS_STALE;
@@ -262,6 +263,15 @@ static void on_body(struct reply_tap *tap, const char *bytes, size_t len)
     (void)tap, (void)bytes, (void)len;
 }
 
+/* Is the status the gateway's own, for a call of whose end nothing is known? */
+static bool is_own(const struct route *route, int status)
+{
+    for (int i = 0; i < ERROR_STATUSES; i++)
+        if (route->errors.statuses[i] == status)
+            return true;
+    return false;
+}
+
 static int answer_change(struct request *request, struct reply *reply, const struct config *config,
     const struct route_match *match, const struct sharing_route *route)
 {
@@ -269,7 +279,9 @@ static int answer_change(struct request *request, struct reply *reply, const str
     reply->tap = &change.tap;
     int status = route->answer(request, reply, config, match);
     reply->tap = NULL;
-    if (!reply->is_started)
+    if (!reply->is_started && is_own(match->target, status))
+        cache_purge_path(change.cache, change.path);
+    else if (!reply->is_started)
         on_head(&change.tap, reply, status);
     return status;
 }

@@ -26,6 +26,9 @@ write_config() {
   "routes": {
     "GET,POST,DELETE /long/{name}": { "pass": "odd /told/{name}", "cache": "1h" },
     "PUT /long/{name}":  { "pass": "odd /told/{name}-put" },
+    "PUT /late/{name}": { "calls": { "it": "odd PUT /told/{name}-put" }, "reply": "{it}",
+                           "errors": { "broken": 408 } },
+    "GET /late/{name}":  { "pass": "odd /told/{name}", "cache": "1h" },
     "GET /short/{name}": { "pass": "odd /told/{name}", "cache": "1ms" },
     "GET /stale/{name}": { "pass": "odd /told/{name}", "cache": "1ms stale 1h" },
     "GET /said/{name}":  { "pass": "odd /told/{name}", "cache": { "stale": "1h" } },
@@ -278,6 +281,16 @@ status_is() {
   expect 200 '{"n":2}'
 }
 
+@test "nor does a stale reply bring one for it that is kept" {
+  tell 'Cache-Control=max-age=0,stale-while-revalidate=60'
+  get "/said/$me"
+  get "/said/$me" -H 'Cache-Control: no-store'
+  expect 200 '{"n":2}'
+  status_is 'fwd=stale; fwd-status=200'
+  get "/said/$me"
+  expect 200 '{"n":1}'
+}
+
 @test "only-if-cached never asks the service" {
   get "/long/$me" -H 'Cache-Control: only-if-cached'
   expect 504
@@ -404,6 +417,34 @@ status_is() {
   expect 503
 }
 
+@test "a 304 about another reply than the one that is kept makes nothing fresh" {
+  local other
+  for other in 'ETag="b"' 'ETag=W/"b"' 'Last-Modified=Mon,%2007%20Nov%201994%2008:49:37%20GMT'; do
+    tell 'Cache-Control=no-cache&ETag="a"&body=old'
+    "$CONTROL" purge "/long/$me" >"$BATS_TEST_TMPDIR/purged"
+    get "/long/$me"
+    expect 200 old
+    tell "unmodified=1&body=new&$other"
+    get "/long/$me"
+    expect 200 new
+    get "/long/$me"
+    expect 200 new
+  done
+}
+
+@test "a 304 that names the same tag, a weak form of it, or none is about what is kept" {
+  local same
+  for same in 'ETag="a"' 'ETag=W/"a"' ''; do
+    tell 'Cache-Control=no-cache&ETag="a"&body=old'
+    get "/long/$me" -H 'Cache-Control: no-cache'
+    tell "unmodified=1&body=new&$same"
+    get "/long/$me"
+    expect 200 old
+    status_is 'fwd=stale; fwd-status=304; stored'
+    "$CONTROL" purge "/long/$me" >"$BATS_TEST_TMPDIR/purged"
+  done
+}
+
 ## What is gone
 
 @test "a successful change of a path makes what is kept of it go" {
@@ -427,6 +468,22 @@ status_is() {
   expect 409
   get "/long/$me"
   expect 200 '{"n":1}'
+}
+
+@test "a change that nobody knows the end of makes what is kept go" {
+  get "/long/$me"
+  tell hold "$me-put"
+  curl -s -X PUT "$URL/long/$me" -d x >"$BATS_TEST_TMPDIR/put" 3>&- &
+  local client=$!
+  wait_until eval '[[ $(get_from misbehave "/asked/$me-put" && field .waiting) == 1 ]]'
+  kill -KILL "$client"
+  wait_until eval 'get "/long/$me" && expect 200 "{\"n\":2}"'
+  tell cut=1 "$me-late-put"
+  get "/late/$me-late"
+  request PUT "/late/$me-late" -d x
+  expect 408
+  get "/late/$me-late"
+  expect 200 '{"n":2}'
 }
 
 @test "what was asked for before a change is not kept after it" {

@@ -50,8 +50,7 @@ static bool has(struct cache *cache, const char *text, const char *values, const
 {
     struct cache_asker who = asker(values);
     struct cache_key under = key(text, "/");
-    bool has_others;
-    struct stored *stored = cache_find(cache, &under, &who, &has_others);
+    struct stored *stored = cache_find(cache, &under, &who);
     bool is_same = body ? stored && str_is(stored->body, body) : !stored;
     stored_release(stored);
     return is_same;
@@ -62,7 +61,6 @@ static void what_is_kept_is_found_by_key_and_vary(void **state)
     struct cache *cache = cache_new(MIB);
     struct cache_key under = key("a", "/a");
     struct cache_asker who = asker("z");
-    bool has_others;
     (void)state;
     assert_true(has(cache, "a", "x", NULL));
     assert_true(keep_at(cache, "a", "/a", "one", "x"));
@@ -70,8 +68,7 @@ static void what_is_kept_is_found_by_key_and_vary(void **state)
     assert_true(has(cache, "a", "x", "one"));
     assert_true(has(cache, "a", "y", "two"));
     assert_true(has(cache, "b", "x", NULL));
-    assert_null(cache_find(cache, &under, &who, &has_others));
-    assert_true(has_others);
+    assert_null(cache_find(cache, &under, &who));
     assert_true(keep_at(cache, "a", "/a", "three", "x"));
     assert_true(has(cache, "a", "x", "three"));
     assert_int_equal(cache_figures(cache).replies, 2);
@@ -167,10 +164,9 @@ static void a_reply_outlives_its_place_in_the_cache(void **state)
     struct cache *cache = cache_new(MIB);
     struct cache_key under = key("a", "/a");
     struct cache_asker who = asker("");
-    bool has_others;
     (void)state;
     keep_at(cache, "a", "/a", "still here", "");
-    struct stored *stored = cache_find(cache, &under, &who, &has_others);
+    struct stored *stored = cache_find(cache, &under, &who);
     cache_purge(cache, STR("*"));
     cache_free(cache);
     assert_true(str_is(stored->body, "still here"));
@@ -202,8 +198,7 @@ static void *use_it(void *argument)
         keep_at(cache, name, name, name, "");
         struct cache_key under = key(name, name);
         struct cache_asker who = asker("");
-        bool has_others;
-        struct stored *stored = cache_find(cache, &under, &who, &has_others);
+        struct stored *stored = cache_find(cache, &under, &who);
         assert_true(!stored || str_is(stored->body, name));
         stored_release(stored);
         if (i % 50 == 0)
