@@ -36,7 +36,7 @@ def p99_ratio: .[0].p99 / .[1].p99;
 def p99_more: (.[0].p99 - .[1].p99) / 1000;
 
 # For each round the slower of two calls, under one name.
-def slower($one; $two; $name): map(select(.group == "waits" and (.name == $one or .name == $two)))
+def slower($one; $two; $name): map(select(.clients == 1 and .group == "clients" and (.name == $one or .name == $two)))
   | group_by([.round, .clients]) | map(max_by(.p50) + { name: $name });
 
 # The same contestant, at each size against the least one, in the same round.
@@ -75,8 +75,8 @@ def comparisons: . as $slices
       | add) + ($slices | held_against("bodies"; "body-gateway"; "body-proxy"; rate))),
     p50_more_ms: (([["gateway", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"]]
       | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; p50_more)) | add)
-      + ($user | held_against("waits"; "user-orders"; "slower-call"; p50_more))
-      + ($dashboard | held_against("waits"; "dashboard"; "slower-call"; p50_more))),
+      + ($user | held_against("clients"; "user-orders"; "slower-call"; p50_more))
+      + ($dashboard | held_against("clients"; "dashboard"; "slower-call"; p50_more))),
     p99: ($slices | held_against("clients"; "gateway"; "mod_proxy"; p99_ratio)),
     p99_more_ms: ([["gateway", "direct"], ["mod_proxy", "direct"]]
       | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; p99_more)) | add),

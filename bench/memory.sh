@@ -72,21 +72,19 @@ are_waiting() { [[ $(of_held waiting) == "{\"waiting\":$1}" ]]; }
 
 # So many that it had in all, with those that it was measured by.
 after_requests() {
-  local had
-  while had=$(requests_of_shipped) && ((had < $1)); do
+  local had more
+  had=$(jq -n '[inputs | select(.name | IN("gateway", "user-orders-shared", "dashboard-shared")) | .requests] | add // 0' "$place/slices")
+  while ((had < $1)); do
     progress "memory: $had of $1 requests"
-    ask 5 64 slice.lua "http://127.0.0.1:${ports[shipped]}/" >>"$place/topping"
+    read -r more _ < <(ask 2.95 64 slice.lua "http://127.0.0.1:${ports[shipped]}/")
+    ((more > 0)) || fail "the gateway answered nothing to 64 clients"
+    ((had += more))
     forget_logs
   done
   printf '%s\n' "$had" >"$place/requests_before_memory"
   memory_of worked shipped "${GATEWAY_PROCESSES[@]}"
   memory_of worked users fcgi-users
   memory_of worked orders fcgi-orders
-}
-
-requests_of_shipped() {
-  cat -- "$place/slices" "$place/topping" 2>/dev/null | jq -n '[inputs
-    | select(.name == null or (.name | IN("gateway", "user-orders-shared", "dashboard-shared"))) | .requests] | add // 0'
 }
 
 # `make start` where all is built: until /health says that all is well.

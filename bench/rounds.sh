@@ -9,6 +9,8 @@
 #   rounds GROUP COUNT SECONDS "CLIENTS..." NAME[@SIZE]...
 #       COUNT rounds. In each, for each number of clients, each of them gets a slice of SECONDS. Every
 #       slice is a line of JSON in $place/slices.
+#   round GROUP NUMBER SECONDS CLIENTS NAME[@SIZE]...
+#       one round with so many clients.
 #
 # Nothing counts that was not right. Before and after a slice the reply is compared whole; in front of
 # it, as a warm-up, every reply of wrk's is; in it, no reply may have another status than 200, no
@@ -16,20 +18,21 @@
 # field that some replies have, such as Cache-Status). Who answers wrongly ends it all, with a message.
 
 declare -gA url=() expected=() paths=() # by NAME or NAME@SIZE
-readonly WARM_SECONDS=0.15
+readonly WARM_SECONDS=${WARM_SECONDS:-0.15}
 
 contestant() {
   local key=$1${4:+@$4}
   url[$key]=$2 expected[$key]=$3 paths[$key]=${5:-}
 }
 
-# One wrk, for a time that may be a fraction of a second: it stops at SIGINT, and says what it measured.
+# One wrk, for a time that may be a fraction of a second: it stops at SIGINT, at the next tenth of a second.
+# Prints "REQUESTS MICROSECONDS BYTES BAD BROKEN P50 P90 P99 LONGEST", zeros where it measured nothing.
 ask() {
   local seconds=$1 clients=$2 script=$3
   shift 3
-  timeout --foreground -s INT "$seconds" \
-    wrk -t "$(wrk_threads "$clients")" -c "$clients" -d "$(awk -v s="$seconds" 'BEGIN { print int(s) + 1 "s" }')" \
-    --timeout 10s -s "$ROOT/bench/$script" "$@" 2>&1 | grep '^{' || echo '{"requests":0}'
+  timeout --foreground -s INT "$seconds" wrk -t "$(wrk_threads "$clients")" -c "$clients" -d "$((${seconds%.*} + 1))s" \
+    --timeout 10s -s "$ROOT/bench/$script" "$@" >"$place/wrk" 2>&1
+  sed -n 's/^MEASURED //p' "$place/wrk" | grep . || echo 0 0 0 0 0 0 0 0 0
 }
 
 # A quarter of the cores: the rest is for what is measured.
@@ -61,44 +64,49 @@ warm() {
   else
     said=$(ask "$WARM_SECONDS" "$clients" check.lua "${url[$key]}" -- "$place/got")
   fi
-  printf '%s\n' "$said" >>"$place/warm"
-  read -r requests bad broken < <(jq -r '"\(.requests) \(.bad) \(.broken)"' <<<"$said")
-  ((requests > 0)) || fail "$key answered nothing to $clients clients"
-  ((bad == 0)) || fail "$key answered $bad of $requests requests wrongly, to $clients clients"
-  ((broken == 0)) || fail "$key broke $broken connections of $clients clients"
+  read -r requests _ _ bad broken _ <<<"$said"
+  check_count "$key" "$clients" "$requests" "$bad" "$broken"
+}
+
+check_count() {
+  local key=$1 to="to $2 clients" requests=$3 bad=$4 broken=$5
+  ((requests > 0)) || fail "$key answered nothing $to"
+  ((bad == 0)) || fail "$key answered $bad of $requests requests wrongly, $to" "$(sed -n 's/^WRONG //p' "$place/wrk")" \
+    "$(tail -q -n 20000 "$place"/*/*.log | grep -E '^[^ ]+ fcgi-[a-z]+ [0-9a-f]{32} [A-Z]+ [^ ]+ [^2]' | tail -n 5)"
+  ((broken == 0)) || fail "$key broke $broken connections, $to"
 }
 
 # slice GROUP ROUND SECONDS CLIENTS KEY
 slice() {
-  local key=$5 clients=$4 said problem
+  local key=$5 clients=$4 requests us bytes bad broken p50 p90 p99 longest size=
   check_reply "$key"
   warm "$key" "$clients"
-  said=$(ask "$3" "$clients" slice.lua "${url[$key]}" -- ${paths[$key]:+"${paths[$key]}"})
-  problem=$(jq -r --argjson clients "$clients" --argjson size "$reply_bytes" --arg paths "${paths[$key]}" '
-    if .requests == 0 then "answered nothing"
-    elif .bad > 0 then "answered \(.bad) of \(.requests) requests with an error"
-    elif .broken > 0 then "broke \(.broken) connections"
-    elif $paths == "" and (.bytes < .requests * $size or .bytes > (.requests * 1.1 + $clients) * $size)
-    then "sent \(.bytes) bytes in \(.requests) replies of \($size)"
-    else empty end' <<<"$said")
-  [[ ! $problem ]] || fail "$key $problem, to $clients clients"
+  read -r requests us bytes bad broken p50 p90 p99 longest < <(
+    ask "$3" "$clients" slice.lua "${url[$key]}" -- ${paths[$key]:+"${paths[$key]}"})
+  check_count "$key" "$clients" "$requests" "$bad" "$broken"
+  ((bytes >= requests * reply_bytes && bytes * 10 <= (requests * 11 + clients * 10) * reply_bytes)) || [[ ${paths[$key]} ]] ||
+    fail "$key sent $bytes bytes in $requests replies of $reply_bytes, to $clients clients"
   check_reply "$key"
-  jq -c --arg group "$1" --argjson round "$2" --argjson clients "$clients" --arg key "$key" '
-    ($key | split("@")) as $name
-    | { group: $group, name: $name[0] } + (if $name[1] then { size: ($name[1] | tonumber) } else {} end)
-      + { clients: $clients, round: $round, requests, rate: (.requests / .us * 1e8 | round / 100), p50, p90, p99, longest,
-          bytes }' <<<"$said" >>"$place/slices"
+  [[ $key != *@* ]] || size="\"size\":${key#*@},"
+  printf '{"group":"%s","name":"%s",%s"clients":%d,"round":%d,"requests":%d,"rate":%d.%02d,"p50":%d,"p90":%d,"p99":%d,"longest":%d,"bytes":%d}\n' \
+    "$1" "${key%@*}" "$size" "$clients" "$2" "$requests" $((requests * 1000000 / us)) $((requests * 100000000 / us % 100)) \
+    "$p50" "$p90" "$p99" "$longest" "$bytes" >>"$place/slices"
+}
+
+# round GROUP NUMBER SECONDS CLIENTS NAME[@SIZE]...: a slice for each.
+round() {
+  local key
+  for key in "${@:5}"; do
+    slice "$1" "$2" "$3" "$4" "$key"
+  done
 }
 
 rounds() {
-  local group=$1 count=$2 seconds=$3 clients=$4 number each key
-  shift 4
-  for ((number = 1; number <= count; number++)); do
-    progress "$group, round $number of $count"
-    for each in $clients; do
-      for key in "$@"; do
-        slice "$group" "$number" "$seconds" "$each" "$key"
-      done
+  local number clients
+  for ((number = 1; number <= $2; number++)); do
+    progress "$1, round $number of $2"
+    for clients in $4; do
+      round "$1" "$number" "$3" "$clients" "${@:5}"
     done
     forget_logs
   done

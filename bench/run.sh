@@ -21,14 +21,14 @@ result=${1:-$BUILD/bench/$form.json}
 
 # What is measured, and how often; see `make bench` in docs/performance.md.
 settings() {
-  rounds=5 seconds=0.5 clients=(1 16 64 256)
+  rounds=5 seconds=0.35 clients=(1 16 64 256)
   orders=(10 1000 100000 1000000) routes=(1 10 100 1000) calls=(1 2 4 8 16)
-  bodies=(1000 10000 100000 1000000 10000000) growth_rounds=3 growth_seconds=0.4
+  bodies=(1000 100000 1000000 10000000) growth_rounds=3 growth_seconds=0.35
   held=1000 worked=1000000 start_count=11
   [[ $form == quick ]] || return 0
-  rounds=2 seconds=0.2 clients=(1 64)
+  rounds=2 seconds=0.15 clients=(1 64)
   orders=(10 100000) routes=(10 1000) calls=(1 16)
-  bodies=(1000 1000000) growth_rounds=1 growth_seconds=0.3
+  bodies=(1000 1000000) growth_rounds=1 growth_seconds=0.25
   held=1000 worked=0 start_count=5
 }
 
@@ -37,6 +37,21 @@ sized() {
   local name=$1
   shift
   printf '%s\n' "${@/#/$name@}"
+}
+
+# One client also makes the calls themselves that a composed reply waits for.
+by_clients() {
+  local number each
+  local those=(direct mod_proxy gateway hello user-orders dashboard user-orders-shared dashboard-shared)
+  local calls=(call-user call-orders call-users-summary call-orders-summary)
+  for ((number = 1; number <= rounds; number++)); do
+    for each in "${clients[@]}"; do
+      progress "round $number of $rounds, $each clients"
+      ((each > 1)) || round clients "$number" "$seconds" 1 "${calls[@]}"
+      round clients "$number" "$seconds" "$each" "${those[@]}"
+    done
+    forget_logs
+  done
 }
 
 growth() {
@@ -51,17 +66,14 @@ growth() {
   rounds calls "$growth_rounds" "$growth_seconds" '1 16' call-user $(sized calls "${calls[@]}")
   body_contestants "${bodies[@]}"
   # shellcheck disable=SC2046
-  rounds bodies "$growth_rounds" "$growth_seconds" '1 4' $(sized body-direct "${bodies[@]}") \
+  rounds bodies "$growth_rounds" "$growth_seconds" 4 $(sized body-direct "${bodies[@]}") \
     $(sized body-proxy "${bodies[@]}") $(sized body-gateway "${bodies[@]}")
 }
 
 measure() {
   contestants
   idle_memory
-  local those=(direct mod_proxy gateway hello user-orders dashboard user-orders-shared dashboard-shared)
-  rounds clients "$rounds" "$seconds" "${clients[*]}" "${those[@]}"
-  # What a composed reply waits for, one client at a time.
-  rounds waits "$rounds" "$seconds" 1 call-user call-orders user-orders call-users-summary call-orders-summary dashboard
+  by_clients
   growth
   progress memory
   under_way "$held"

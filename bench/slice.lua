@@ -1,4 +1,4 @@
--- slice: what wrk measured, as one line of JSON; and what it asks for, where that is not one path.
+-- slice: what wrk measured, as one line; and what it asks for, where that is not one path.
 --
 --   wrk ... -s slice.lua URL -- [PATHS]     a file of "METHOD /path" lines, asked for in turns
 local requests, at = {}, 0
@@ -19,8 +19,7 @@ end
 function done(summary, latency)
   local errors = summary.errors
   local function at_most(percent) return latency:percentile(percent) end
-  print(string.format('{"requests":%d,"us":%d,"bytes":%d,"bad":%d,"broken":%d,"p50":%d,"p90":%d,"p99":%d,"longest":%d}',
-    summary.requests, summary.duration, summary.bytes, errors.status,
+  print(string.format('MEASURED %d %d %d %d %d %d %d %d %d', summary.requests, summary.duration, summary.bytes, errors.status,
     errors.connect + errors.read + errors.write + errors.timeout,
     at_most(50), at_most(90), at_most(99), latency.max))
 end
