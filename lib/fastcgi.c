@@ -129,7 +129,8 @@ static bool is_ready(struct connection *connection, int wait_ms)
  * Records that nobody has read yet, if only the end of the body, stand before that and make the
  * socket readable all the time; EPOLLRDHUP comes without reading them, but not every poll that a
  * caller has knows it. So it is asked of an epoll instance, which is itself a descriptor to wait
- * for. The kernel takes the socket out of it when that is closed. */
+ * for. The kernel takes a socket out of it only when nobody has a descriptor of that any more, and
+ * the keeper or another thread (listener.c) may have one for a moment longer: unwatch does it. */
 static int gone_fd(struct connection *connection)
 {
     struct fastcgi *fastcgi = (struct fastcgi *)connection;
@@ -173,6 +174,9 @@ static void unwatch(struct fastcgi *fastcgi)
 {
     watcher_remove(fastcgi->watcher, fastcgi->seat);
     fastcgi->seat = WATCHER_NO_SEAT;
+    if (fastcgi->is_watched)
+        epoll_ctl(fastcgi->gone_fd, EPOLL_CTL_DEL, fastcgi->request.ipcFd, NULL);
+    fastcgi->is_watched = false;
 }
 
 static bool is_gone(struct connection *connection)
