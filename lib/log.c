@@ -30,9 +30,14 @@ void log_init(const char *program)
 }
 
 /* Room is always left for the mark of a cut line and the line's end. */
+static size_t line_room(const struct line *line)
+{
+    return sizeof(line->bytes) - sizeof(CUT) - line->len;
+}
+
 static void line_raw(struct line *line, const char *bytes, size_t len)
 {
-    if (line->is_cut || len > sizeof(line->bytes) - sizeof(CUT) - line->len) {
+    if (line->is_cut || len > line_room(line)) {
         line->is_cut = true;
         return;
     }
@@ -40,9 +45,50 @@ static void line_raw(struct line *line, const char *bytes, size_t len)
     line->len += len;
 }
 
+/* No printf here and in line_time: it would cost more than all the rest of a request's line. */
+static void line_number(struct line *line, unsigned long long number)
+{
+    char digits[20]; /* of 64 bits */
+    char *end = digits + sizeof(digits), *at = end;
+
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    line_raw(line, at, (size_t)(end - at));
+}
+
 static bool is_control(unsigned code_point)
 {
     return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+}
+
+/* The one character at text.at; returns how many bytes it takes. */
+static size_t line_char(struct line *line, struct str text)
+{
+    unsigned code_point;
+    size_t size = text_char(text, &code_point);
+
+    if (size > 0 && !is_control(code_point)) {
+        line_raw(line, text.at, size);
+        return size;
+    }
+    size = size > 0 ? size : 1;
+    for (size_t i = 0; i < size; i++) {
+        char escape[5];
+        snprintf(escape, sizeof(escape), "\\x%02x", (unsigned char)text.at[i]);
+        line_raw(line, escape, 4);
+    }
+    return size;
+}
+
+/* How many bytes at the start can be copied together: printable ASCII for which there is room. */
+static size_t plain_len(const struct line *line, struct str text)
+{
+    size_t len = 0, len_max = text.len < line_room(line) ? text.len : line_room(line);
+    while (len < len_max && text.at[len] >= 0x20 && text.at[len] < 0x7f)
+        len++;
+    return len;
 }
 
 /* Appends what came from outside: control characters (also those of the upper half, U+0080 to
@@ -50,20 +96,13 @@ static bool is_control(unsigned code_point)
 static void line_escaped(struct line *line, struct str text)
 {
     while (text.len > 0 && !line->is_cut) {
-        unsigned code_point = (unsigned char)text.at[0];
-        size_t size = code_point < 0x80 ? 1 : text_char(text, &code_point);
-        if (size > 0 && !is_control(code_point)) {
-            line_raw(line, text.at, size);
-        } else {
-            size = size > 0 ? size : 1;
-            for (size_t i = 0; i < size; i++) {
-                char escape[5];
-                snprintf(escape, sizeof(escape), "\\x%02x", (unsigned char)text.at[i]);
-                line_raw(line, escape, 4);
-            }
-        }
-        text.at += size;
-        text.len -= size;
+        size_t len = plain_len(line, text);
+        if (len > 0)
+            line_raw(line, text.at, len);
+        else
+            len = line_char(line, text);
+        text.at += len;
+        text.len -= len;
     }
 }
 
@@ -75,6 +114,13 @@ static void line_word(struct line *line, struct str word, size_t shown_max)
     line_escaped(line, (struct str){ word.at, is_long ? shown_max : word.len });
     if (is_long)
         line_raw(line, CUT, sizeof(CUT) - 1);
+}
+
+/* The last `width` digits of a number. */
+static void put_digits(char *to, size_t width, long long number)
+{
+    for (; width > 0; width--, number /= 10)
+        to[width - 1] = (char)('0' + number % 10);
 }
 
 /* "2024-11-28T08:30:00.123Z". Not by gmtime_r, which takes a lock of the C library. */
@@ -91,15 +137,19 @@ static void line_time(struct line *line)
         (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
     long long day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     long long month_from_march = (5 * day_of_year + 2) / 153;
-    int day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    int month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
-    int year = (int)(year_of_era + era * 400 + (month <= 2));
+    long long day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    long long month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
+    long long year = year_of_era + era * 400 + (month <= 2);
 
-    char text[64];
-    int len = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", year, month, day,
-        (int)(seconds / 3600), (int)(seconds / 60 % 60), (int)(seconds % 60),
-        (int)(now.tv_nsec / 1000000));
-    line_raw(line, text, (size_t)len);
+    char text[] = "yyyy-mm-ddThh:mm:ss.mmmZ";
+    put_digits(text, 4, year);
+    put_digits(text + 5, 2, month);
+    put_digits(text + 8, 2, day);
+    put_digits(text + 11, 2, seconds / 3600);
+    put_digits(text + 14, 2, seconds / 60 % 60);
+    put_digits(text + 17, 2, seconds % 60);
+    put_digits(text + 20, 3, now.tv_nsec / 1000000);
+    line_raw(line, text, sizeof(text) - 1);
 }
 
 static void line_begin(struct line *line)
@@ -161,16 +211,19 @@ void log_problem(const struct request *request, const char *format, ...)
 void log_request(const struct request *request, int status, long long took_us)
 {
     struct line line;
-    char figures[48];
-    long long tenths = (took_us + 50) / 100;
-    int len =
-        snprintf(figures, sizeof(figures), " %d %lld.%lldms", status, tenths / 10, tenths % 10);
+    unsigned long long tenths = (unsigned long long)(took_us + 50) / 100; /* of a millisecond */
 
     line_begin(&line);
     line_word(&line, str_of(request->id), REQUEST_ID_MAX);
     line_word(&line, str_of(request->method), METHOD_SHOWN_MAX);
     line_word(&line, request->path, PATH_SHOWN_MAX);
-    line_raw(&line, figures, (size_t)len);
+    line_raw(&line, " ", 1);
+    line_number(&line, (unsigned long long)status);
+    line_raw(&line, " ", 1);
+    line_number(&line, tenths / 10);
+    line_raw(&line, ".", 1);
+    line_number(&line, tenths % 10);
+    line_raw(&line, "ms", 2);
     if (request->log.len > 0)
         line_word(&line, buf_as_str(&request->log), LOG_LINE_MAX);
     line_end(&line);

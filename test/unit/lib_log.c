@@ -155,6 +155,26 @@ static void long_lines_are_cut(void **state)
     assert_string_equal(line + strlen(line) - strlen(end), end);
 }
 
+static void characters_are_not_cut(void **state)
+{
+    static char text[2 * LOG_LINE_MAX];
+
+    (void)state;
+    for (size_t plain = 0; plain < 4; plain++) {
+        memset(text, 'x', sizeof(text) - 1);
+        for (size_t at = plain; at + 3 < sizeof(text); at += 3)
+            memcpy(text + at, "\xe2\x82\xac", 3);
+        catch_stderr();
+        log_event("%s", text);
+        const char *line = caught_line() + strlen(" prog ");
+        size_t len = strlen(line) - strlen("...");
+        assert_string_equal(line + len, "...");
+        assert_memory_equal(line, text, len);
+        assert_int_equal((len - plain) % 3, 0);
+        assert_true(TIME_LEN + strlen(" prog ") + len + 3 + strlen("...") >= LOG_LINE_MAX - 1);
+    }
+}
+
 static void times(void **state)
 {
     (void)state;
@@ -220,6 +240,7 @@ int main(void)
         cmocka_unit_test(request_lines),
         cmocka_unit_test(escapes),
         cmocka_unit_test(long_lines_are_cut),
+        cmocka_unit_test(characters_are_not_cut),
         cmocka_unit_test(times),
         cmocka_unit_test(lines_of_threads_never_mix),
         cmocka_unit_test(clock_goes_forward),
