@@ -107,9 +107,17 @@ void failure_log_call(struct request *request, struct str name, const struct cal
         [CALL_REFUSED] = "(refused)",
         [CALL_UNMADE] = "(not made)",
     };
-    buf_printf(&request->log, "%s%.*s=%.1fms", request->log.len ? " " : "", (int)name.len, name.at,
-        call->took_us / 1000.0);
+    struct buf *log = &request->log;
+    long long tenths = (call->took_us + 50) / 100; /* of a millisecond */
+    if (log->len)
+        buf_char(log, ' ');
+    buf_str(log, name);
+    buf_char(log, '=');
+    buf_int(log, tenths / 10);
+    buf_char(log, '.');
+    buf_int(log, tenths % 10);
+    buf_text(log, "ms");
     if (call->tries > 1)
-        buf_printf(&request->log, "(%d tries)", call->tries);
-    buf_text(&request->log, outcomes[call->outcome]);
+        buf_printf(log, "(%d tries)", call->tries);
+    buf_text(log, outcomes[call->outcome]);
 }

@@ -1,4 +1,5 @@
-/* gateway_errors: who asks for problem details, and which status, title and body an error has. */
+/* gateway_errors: who asks for problem details, which status, title and body an error has, and what
+ * the log says of a call. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -103,6 +104,28 @@ static void every_outcome_has_a_status_and_a_cause(void **state)
     }
 }
 
+static void calls_stand_in_the_log(void **state)
+{
+    static const struct {
+        struct call call;
+        const char *expected;
+    } cases[] = {
+        { { .outcome = CALL_OK }, "a=0.0ms" },
+        { { .outcome = CALL_OK, .took_us = 1249, .tries = 1 }, " a=1.2ms" },
+        { { .outcome = CALL_OK, .took_us = 1250, .tries = 3 }, " a=1.3ms(3 tries)" },
+        { { .outcome = CALL_TIMEOUT, .took_us = 5000299 }, " a=5000.3ms(timeout)" },
+        { { .outcome = CALL_BROKEN, .took_us = 9999, .tries = 2 }, " a=10.0ms(2 tries)(broken)" },
+    };
+    struct request request = { .arena = &arena };
+    (void)state;
+    buf_init(&request.log, &arena);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        size_t before = request.log.len;
+        failure_log_call(&request, STR("a"), &cases[i].call);
+        assert_string_equal(buf_as_text(&request.log) + before, cases[i].expected);
+    }
+}
+
 /* What the reply to a request with this Accept field says of an error, and its field lines. */
 static const char *told(
     const struct error_plan *plan, const char *accept, int status, const char *message)
@@ -168,6 +191,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(problem_details_are_asked_for_by_name),
         cmocka_unit_test(every_outcome_has_a_status_and_a_cause),
+        cmocka_unit_test(calls_stand_in_the_log),
         cmocka_unit_test(bodies_have_the_files_shape),
     };
     arena_init(&arena);
