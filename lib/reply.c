@@ -165,25 +165,30 @@ static bool reply_send(struct reply *reply, const char *bytes, size_t len)
 /* Everything up to the empty line; `length` is the Content-Length, or -1 for none. */
 static bool send_head(struct reply *reply, int status, long long length)
 {
-    char line[128];
-    int len = snprintf(line, sizeof(line), "Status: %d %s\r\n", status, reply_reason(status));
+    const struct request *request = reply->request;
+    struct buf head;
 
-    reply->is_started = true;
-    reply->is_bodiless = reply->request->is_head || status == 204 || status == 304;
-    if (!reply_send(reply, line, (size_t)len) ||
-        !reply_send(reply, reply->lasting.data, reply->lasting.len) ||
-        !reply_send(reply, reply->fields.data, reply->fields.len))
-        return false;
-
-    len =
-        snprintf(line, sizeof(line), "X-Request-ID: %.*s\r\n", REQUEST_ID_MAX, reply->request->id);
+    reply->is_bodiless = request->is_head || status == 204 || status == 304;
+    buf_init(&head, request->arena);
+    buf_text(&head, "Status: ");
+    buf_int(&head, status);
+    buf_char(&head, ' ');
+    buf_text(&head, reply_reason(status));
+    buf_text(&head, "\r\n");
+    buf_str(&head, buf_as_str(&reply->lasting));
+    buf_str(&head, buf_as_str(&reply->fields));
+    buf_text(&head, "X-Request-ID: ");
+    buf_add(&head, request->id, strnlen(request->id, REQUEST_ID_MAX));
     /* Nobody will read the rest: what follows it on this connection would be lost. */
-    if (reply->request->connection->body_left > 0 &&
-        reply->request->body_length >= BODY_STREAMED_MIN)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, "Connection: close\r\n");
-    if (length >= 0)
-        len += snprintf(line + len, sizeof(line) - (size_t)len, "Content-Length: %lld\r\n", length);
-    return reply_send(reply, line, (size_t)len) && reply_send(reply, "\r\n", 2);
+    if (request->connection->body_left > 0 && request->body_length >= BODY_STREAMED_MIN)
+        buf_text(&head, "\r\nConnection: close");
+    if (length >= 0) {
+        buf_text(&head, "\r\nContent-Length: ");
+        buf_int(&head, length);
+    }
+    buf_text(&head, "\r\n\r\n");
+    reply->is_started = true;
+    return reply_send(reply, head.data, head.len);
 }
 
 bool reply_start(struct reply *reply, int status)
