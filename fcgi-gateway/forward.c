@@ -9,52 +9,51 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static const char *const hop_by_hop[] = {
-    "Connection",
-    "Keep-Alive",
-    "Proxy-Authenticate",
-    "Proxy-Authorization",
-    "Proxy-Connection",
-    "TE",
-    "Trailer",
-    "Transfer-Encoding",
-    "Upgrade",
+static const struct str hop_by_hop[] = {
+    STR("Connection"),
+    STR("Keep-Alive"),
+    STR("Proxy-Authenticate"),
+    STR("Proxy-Authorization"),
+    STR("Proxy-Connection"),
+    STR("TE"),
+    STR("Trailer"),
+    STR("Transfer-Encoding"),
+    STR("Upgrade"),
 };
 
 /* Fields of a request that the gateway or curl writes itself. Proxy would become HTTP_PROXY in a
  * CGI program behind us, which some libraries take for the address of a proxy. */
-static const char *const request_own[] = {
-    "Host",
-    "Content-Length",
-    "Content-Type",
-    "Expect",
-    "Proxy",
-    "HTTP2-Settings",
-    "X-Forwarded-For",
-    "X-Forwarded-Proto",
-    "X-Forwarded-Host",
-    "X-Request-ID",
-    "Via",
+static const struct str request_own[] = {
+    STR("Host"),
+    STR("Content-Length"),
+    STR("Content-Type"),
+    STR("Expect"),
+    STR("Proxy"),
+    STR("HTTP2-Settings"),
+    STR("X-Forwarded-For"),
+    STR("X-Forwarded-Proto"),
+    STR("X-Forwarded-Host"),
+    STR("X-Request-ID"),
+    STR("Via"),
 };
 
 /* Fields of a reply that mean something to the web server in front of us, or that we write. */
-static const char *const reply_own[] = { "Status", "X-Request-ID" };
+static const struct str reply_own[] = { STR("Status"), STR("X-Request-ID") };
 
 /* What commands to lighttpd, nginx and Apache begin with, such as to send a file of theirs. */
-static const char *const commands[] = { "X-Sendfile", "X-Accel-", "X-LIGHTTPD-" };
+static const struct str commands[] = { STR("X-Sendfile"), STR("X-Accel-"), STR("X-LIGHTTPD-") };
 
-static bool is_one_of(struct str name, const char *const *list, size_t count)
+static bool is_one_of(struct str name, const struct str *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (str_is_nocase(name, list[i]))
+        if (name.len == list[i].len && strncasecmp(name.at, list[i].at, name.len) == 0)
             return true;
     return false;
 }
 
-static bool begins_with(struct str name, const char *prefix)
+static bool begins_with(struct str name, struct str prefix)
 {
-    size_t len = strlen(prefix);
-    return name.len >= len && strncasecmp(name.at, prefix, len) == 0;
+    return name.len >= prefix.len && strncasecmp(name.at, prefix.at, prefix.len) == 0;
 }
 
 static bool is_command(struct str name)
@@ -88,7 +87,15 @@ static bool is_named(struct str name, struct str list)
 struct field_list {
     struct arena *arena;
     struct call_field *first, **end;
+    struct str connection; /* the client's Connection field: what it names stays here */
 };
+
+static void list_init(struct field_list *list, const struct request *request)
+{
+    *list = (struct field_list){ .arena = request->arena,
+        .connection = str_of(request_header(request, "Connection")) };
+    list->end = &list->first;
+}
 
 static void add(struct field_list *list, struct str name, struct str value)
 {
@@ -118,19 +125,18 @@ static bool is_one_line(const char *value)
 
 static void add_clients(struct field_list *list, const struct request *request)
 {
-    struct str connection = str_of(request_header(request, "Connection"));
     for (char **variable = request->variables; *variable; variable++) {
         const char *equals = strchr(*variable, '=');
         if (strncmp(*variable, "HTTP_", 5) != 0 || !equals || equals - *variable == 5)
             continue;
         struct str name = field_name(list->arena, *variable + 5, equals - *variable - 5);
-        if (is_one_of(name, hop_by_hop, COUNT(hop_by_hop)) || is_named(name, connection) ||
+        if (is_one_of(name, hop_by_hop, COUNT(hop_by_hop)) || is_named(name, list->connection) ||
             is_one_of(name, request_own, COUNT(request_own)) || !is_one_line(equals + 1))
             continue;
         add(list, name, str_of(equals + 1));
     }
     const char *type = request_variable(request, "CONTENT_TYPE");
-    if (type && *type && is_one_line(type) && !is_named(STR("Content-Type"), connection))
+    if (type && *type && is_one_line(type) && !is_named(STR("Content-Type"), list->connection))
         add(list, STR("Content-Type"), str_of(type));
 }
 
@@ -140,8 +146,8 @@ static void add_appended(
 {
     if (!value || !*value)
         return;
-    struct str connection = str_of(request_header(request, "Connection"));
-    const char *before = is_named(str_of(name), connection) ? NULL : request_header(request, name);
+    bool is_dropped = is_named(str_of(name), list->connection);
+    const char *before = is_dropped ? NULL : request_header(request, name);
     struct buf text;
     buf_init(&text, list->arena);
     if (before && *before && is_one_line(before)) {
@@ -176,8 +182,8 @@ static void add_forwarded(struct field_list *list, const struct request *request
 
 const struct call_field *forward_request(const struct request *request, struct str gateway)
 {
-    struct field_list list = { .arena = request->arena };
-    list.end = &list.first;
+    struct field_list list;
+    list_init(&list, request);
     add_clients(&list, request);
     add_forwarded(&list, request);
     add_via(&list, request, gateway);
@@ -187,8 +193,8 @@ const struct call_field *forward_request(const struct request *request, struct s
 
 const struct call_field *forward_own(const struct request *request)
 {
-    struct field_list list = { .arena = request->arena };
-    list.end = &list.first;
+    struct field_list list;
+    list_init(&list, request);
     add(&list, STR("X-Request-ID"), str_of(request->id));
     return list.first;
 }
@@ -197,8 +203,7 @@ const struct call_field *forward_own(const struct request *request)
 static bool add_same(struct field_list *list, const struct request *request, const char *name)
 {
     const char *value = request_header(request, name);
-    if (!value || !*value || !is_one_line(value) ||
-        is_named(str_of(name), str_of(request_header(request, "Connection"))))
+    if (!value || !*value || !is_one_line(value) || is_named(str_of(name), list->connection))
         return false;
     add(list, str_of(name), str_of(value));
     return true;
@@ -206,8 +211,8 @@ static bool add_same(struct field_list *list, const struct request *request, con
 
 const struct call_field *forward_composed(const struct request *request)
 {
-    struct field_list list = { .arena = request->arena };
-    list.end = &list.first;
+    struct field_list list;
+    list_init(&list, request);
     add_forwarded(&list, request);
     if (add_same(&list, request, "traceparent")) /* without it the state is of no trace */
         add_same(&list, request, "tracestate");
@@ -235,7 +240,7 @@ void forward_reply(const struct call *call, struct reply *reply, unsigned also)
         if (str_is_nocase(field->name, "Content-Length") &&
             (is_chunked || !(also & FORWARD_LENGTH)))
             continue;
-        if (!(also & FORWARD_CORS) && begins_with(field->name, "Access-Control-"))
+        if (!(also & FORWARD_CORS) && begins_with(field->name, STR("Access-Control-")))
             continue;
         reply_field(reply, field->name.at, field->value);
     }
