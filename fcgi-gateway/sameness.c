@@ -15,7 +15,8 @@ static void add_part(struct buf *key, struct str part)
         buf_char(key, '-');
         return;
     }
-    buf_printf(key, "%zu:", part.len);
+    buf_int(key, (long long)part.len);
+    buf_char(key, ':');
     buf_str(key, part);
 }
 
@@ -44,7 +45,7 @@ struct cache_key sameness_key(
 {
     struct buf key;
     buf_init(&key, request->arena);
-    buf_printf(&key, "%016llx", (unsigned long long)route->fingerprint);
+    buf_add(&key, (const char *)&route->fingerprint, sizeof route->fingerprint);
     add_part(&key, route->line);
     add_part(&key, request->path);
     add_inputs(&key, request, route->inputs);
@@ -66,7 +67,7 @@ struct str sameness_flight_key(
     struct buf flight;
     buf_init(&flight, request->arena);
     buf_str(&flight, key->text);
-    buf_printf(&flight, "%u", purges);
+    buf_int(&flight, purges);
     for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
         add_field(&flight, request, telling[i]);
     return buf_as_str(&flight);
