@@ -5,11 +5,16 @@
  */
 #include "head.h"
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static struct str trim(struct str text)
 {
-    while (text.len && strchr(" \t\r\n", *text.at))
+    while (text.len && is_space(*text.at))
         text = (struct str){ text.at + 1, text.len - 1 };
-    while (text.len && strchr(" \t\r\n", text.at[text.len - 1]))
+    while (text.len && is_space(text.at[text.len - 1]))
         text.len--;
     return text;
 }
