@@ -31,14 +31,12 @@ static char peek(const struct reader *reader)
 
 static void skip_space(struct reader *reader)
 {
-    while (reader->at < reader->end) {
-        char c = *reader->at;
+    const char *at = reader->at; /* here and below: a local stays in a register, byte by byte */
 
-        if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
-            return;
-        }
-        reader->at++;
+    while (at < reader->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+        at++;
     }
+    reader->at = at;
 }
 
 static void more_nodes(struct reader *reader)
@@ -119,19 +117,27 @@ static bool read_special(struct reader *reader, const char *string)
     return true;
 }
 
+/* Up to the next byte of a string that has a meaning, or may be wrong. */
+static void skip_plain(struct reader *reader)
+{
+    static const bool is_plain[256] = {
+        [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7F] = true
+    };
+    const char *at = reader->at;
+
+    while (at < reader->end && is_plain[(unsigned char)*at]) {
+        at++;
+    }
+    reader->at = at;
+}
+
 /* At an opening quote. */
 static bool read_string(struct reader *reader)
 {
-    /* 1: stepped over */
-    static const bool plain[256] = {
-        [' ' ... '!'] = true, ['#' ... '['] = true, [']' ... 0x7F] = true
-    };
     const char *start = reader->at++;
 
     for (;;) {
-        while (reader->at < reader->end && plain[(unsigned char)*reader->at]) {
-            reader->at++;
-        }
+        skip_plain(reader);
         if (reader->at == reader->end) {
             return fail(reader, start, "unfinished string");
         }
@@ -154,12 +160,13 @@ static bool is_digit(char c)
 /* One digit or more; false where there is none. */
 static bool skip_digits(struct reader *reader)
 {
-    const char *start = reader->at;
+    const char *start = reader->at, *at = start;
 
-    while (is_digit(peek(reader))) {
-        reader->at++;
+    while (at < reader->end && is_digit(*at)) {
+        at++;
     }
-    return reader->at > start;
+    reader->at = at;
+    return at > start;
 }
 
 /* At a digit or '-'. */
