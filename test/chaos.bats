@@ -35,21 +35,25 @@ start_one() {
 }
 pid_of() { cat -- "$RUN_DIR/$1.pid"; }
 
-# What the sick service can do to its callers. Each has an upstream of its own, so that what the gateway
-# learns from one is not held against another.
+# What the sick service can do to its callers. Each route has an upstream of its own, so that what the
+# gateway learns from one is not held against another.
 readonly SICKNESSES='slow silent reset empty cut cut-chunked stalled long two-lengths listed-lengths garbage switching redirect dribble huge ok'
 
 write_config() {
   local name
   echo '{ "upstreams": { "calm": { "servers": ["unix:'"$RUN_DIR"'/calm.sock"] }'
   for name in $SICKNESSES; do
-    printf ', "%s": { "servers": ["unix:%s"], "timeout": "%dms" }\n' "$name" "$RUN_DIR/sick.sock" "$DEADLINE_MS"
+    printf ', "%s": { "servers": ["unix:'"$RUN_DIR"'/sick.sock"], "timeout": "'"$DEADLINE_MS"'ms" }\n' \
+      "pass-$name" "made-$name"
   done
+  echo ', "shipped": { "servers": ["unix:'"$RUN_DIR"'/sick.sock"] }' # nothing is set: what every upstream has
+  echo ', "asked": { "servers": ["unix:'"$RUN_DIR"'/sick.sock"], "breaker": null }'
   echo ', "hanging": { "servers": ["unix:'"$RUN_DIR"'/sick.sock"], "timeout": "5s" }'
   echo '}, "routes": { "GET /calm/{rest*}": { "pass": "calm /{rest}" }, "GET /hanging": { "pass": "hanging /silent" }'
+  echo ', "GET /shipped": { "pass": "shipped /ok" }, "GET /asked": { "pass": "asked /reset" }'
   for name in $SICKNESSES; do
-    printf ', "GET /pass/%s": { "pass": "%s /%s" }\n' "$name" "$name" "$name"
-    printf ', "GET /made/%s": { "timeout": "%dms", "calls": { "a": "%s GET /%s?ms={query.ms}&bytes={query.bytes}" }, "reply": "{a}" }\n' \
+    printf ', "GET /pass/%s": { "pass": "pass-%s /%s" }\n' "$name" "$name" "$name"
+    printf ', "GET /made/%s": { "timeout": "%dms", "calls": { "a": "made-%s GET /%s?ms={query.ms}&bytes={query.bytes}" }, "reply": "{a}" }\n' \
       "$name" "$DEADLINE_MS" "$name" "$name"
   done
   echo '} }'
@@ -149,10 +153,10 @@ is_plain() { ! grep -qE '__(asan|tsan)_init' "$BUILD/fcgi-gateway"; }
   calm_is_well
 }
 
-# recovers NAME: how long until the route answers 200 again; at most 3 s.
-recovers() {
+# recovers_at PATH: how long until it answers 200 again; at most 3 s.
+recovers_at() {
   local start=${EPOCHREALTIME/[^0-9]/} took
-  wait_until answers_200 "/pass/$1"
+  wait_until answers_200 "$1"
   took=$(((${EPOCHREALTIME/[^0-9]/} - start) / 1000))
   echo "it is used again after $took ms"
   ((took < 3000))
@@ -177,7 +181,7 @@ fails_with() {
   wait_until is_gone "$(pid_of sick)"
   fails_with '["502","503"]'
   start_one sick
-  recovers ok
+  recovers_at /pass/ok
   calm_is_well
 }
 
@@ -187,7 +191,7 @@ fails_with() {
   kill -STOP "$(pid_of sick)"
   fails_with '["504","503"]'
   kill -CONT "$(pid_of sick)"
-  recovers ok
+  recovers_at /pass/ok
   calm_is_well
 }
 
@@ -200,7 +204,63 @@ fails_with() {
   kill -KILL "$(pid_of sick)"
   fails_with '["502","503"]'
   start_one sick
-  recovers ok
+  recovers_at /pass/ok
+  calm_is_well
+}
+
+# How many calls of a load there were, and how many had this status.
+requests_of() { jq '.statuses | add' "$BATS_TEST_TMPDIR/$1"; }
+replies_of() { jq --arg status "$2" '.statuses[$status] // 0' "$BATS_TEST_TMPDIR/$1"; }
+
+# Calls that came while it was frozen are still read when it goes on. Twice the same: that was all.
+has_read_all() {
+  local before
+  before=$(calls_of_sick)
+  (($(calls_of_sick) == before + 1)) && (($(connections_to "$RUN_DIR/sick.sock") < 40))
+}
+
+is_as_before() { (($(threads) <= $1 && $(memory) <= $2)); }
+
+says_breaker_is() { grep -q "upstream shipped: the breaker is $1\$" "$RUN_DIR/gateway.log"; }
+
+@test "with the shipped settings a frozen service is left alone after its first timeouts, and used again within 3 s" {
+  local callers before calls threads memory
+  wait_until is_settled
+  watch_calm
+  answers_200 /shipped
+  threads=$(threads) memory=$(memory)
+  before=$(calls_of_sick)
+  kill -STOP "$(pid_of sick)"
+  "$BUILD/test/fixtures/load" 9 60 "$URL/shipped" 50 >"$BATS_TEST_TMPDIR/callers" 3>&- &
+  callers=$!
+  wait_until says_breaker_is open || wait_until says_breaker_is open # calls have 5 s
+  get /shipped
+  [[ $code != 503 ]] || [[ $(header Retry-After) == [1-9]* ]]
+  "$BUILD/test/fixtures/load" 4 5 "$URL/shipped" 50 >"$BATS_TEST_TMPDIR/others"
+  kill -TERM "$callers"
+  kill -CONT "$(pid_of sick)"
+  recovers_at /shipped
+  wait "$callers"
+  wait_until has_read_all
+  calls=$(($(calls_of_sick) - before))
+  echo "callers: $(cat "$BATS_TEST_TMPDIR/callers"), others: $(cat "$BATS_TEST_TMPDIR/others"), calls: $calls"
+  ((calls * 3 < $(requests_of callers) + $(requests_of others)))
+  (($(replies_of others 503) * 2 > $(requests_of others)))    # others are those that try
+  jq -e '.p50_ms < 500' "$BATS_TEST_TMPDIR/others" >/dev/null # at once
+  calm_is_well
+  wait_until is_as_before $((threads + 4)) $((memory + 8192)) ||
+    wait_until is_as_before $((threads + 4)) $((memory + 8192)) || run ! is_plain # it is looked at every 5 s
+}
+
+@test "an outage without a breaker is multiplied by a fifth at most" {
+  local before calls requests
+  watch_calm
+  before=$(calls_of_sick)
+  "$BUILD/test/fixtures/load" 8 3 "$URL/asked" >"$BATS_TEST_TMPDIR/callers"
+  calls=$(($(calls_of_sick) - before - 1)) requests=$(requests_of callers)
+  echo "callers: $(cat "$BATS_TEST_TMPDIR/callers"), calls: $calls for $requests requests"
+  (($(replies_of callers 502) == requests && calls >= requests))
+  ((calls <= requests + requests / 5 + 20)) # and a few that a good time has saved
   calm_is_well
 }
 
