@@ -53,9 +53,9 @@ struct call {
     int (*body_fd)(struct call *call);
 
     /* Where both are there, the reply is streamed: `head` is called when status and fields are
-     * complete, `write` for every piece of the body; false gives the call up (CALL_GONE). `flush` is
-     * called after them whenever the upstream lets us wait for more, so that what came together is
-     * sent on together. Timeout is then the longest silence of the upstream. Else the body is
+     * complete, `write` for every piece of the body; false gives the call up (CALL_GONE). `flush`
+     * is called after them whenever the upstream lets us wait for more, so that what came together
+     * is sent on together. Timeout is then the longest silence of the upstream. Else the body is
      * collected, and the timeout is for the whole call. */
     bool (*head)(struct call *call);
     bool (*write)(struct call *call, const char *bytes, size_t len);
