@@ -92,6 +92,11 @@ bench: ## what the gateway costs beside lighttpd alone, in ratios; under 5 minut
 	@$(MAKE) --no-print-directory build fixtures $(BENCHES)
 	@BUILD=$(BUILD) bench/run.sh
 
+bench-peers: ## the same beside nginx, HAProxy, Fastify, Express and Flask; QUICK=1 as well
+	@.ci/packages peers || echo "Not all of them can be installed: on with those that are there" >&2
+	@$(MAKE) --no-print-directory build
+	@BUILD=$(BUILD) bench/peers.sh
+
 bench-routes: ## what 1,000 routes cost against 10; takes a minute
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory build $(BENCHES)
@@ -181,8 +186,8 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-routes bench-instructions \
-	lint containers help units fixtures sql objects FORCE
+.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-peers bench-routes \
+	bench-instructions lint containers help units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
