@@ -71,22 +71,26 @@ good_mood() { for name in a b c; do mood "$name"; done; }
 }
 
 @test "the same key goes to the same server, other keys to others" {
-  local user owners=''
-  for user in {1..12}; do
+  local user
+  for user in {1..6}; do
     good_mood
     [ "$(gets 4 /keyed -H "X-User: $user")" = 4 ]
     get /keyed/composed -H "X-User: $user"
     expect 200
     for name in a b c; do
       case $(calls_of "$name") in
-      5) owners+=$name ;;
-      0) ;;
+      5 | 0) ;;
       *) echo "user $user: $name had $(calls_of "$name")" && return 1 ;;
       esac
     done
   done
-  ((${#owners} == 12))
-  [[ $owners == *a* && $owners == *b* && $owners == *c* ]]
+  good_mood
+  for user in {1..60}; do # the keys that a server has depend on its address, which is new in each run
+    get /keyed -H "X-User: $user"
+  done
+  for name in a b c; do
+    (($(calls_of "$name") >= 1)) || { echo "$name had none" && return 1; }
+  done
 }
 
 @test "a request without a key goes anywhere" {
@@ -218,9 +222,9 @@ is_known() { get /health && [[ $(field '.checked.servers[1].state') == @($1) ]];
 @test "a service is told how much time is left, whatever its client said" {
   good_mood
   get /moody -H 'X-Request-Timeout-Ms: 999999'
-  (($(field .left) > 1000 && $(field .left) <= 4000)) || { echo "$body" && return 1; }
+  (($(field .left) > 2000 && $(field .left) <= 4000)) || { echo "$body" && return 1; }
   get /composed
-  (($(field .left) > 1000 && $(field .left) <= 4000))
+  (($(field .left) > 2000 && $(field .left) <= 4000))
 }
 
 @test "what is known of servers outlives a hundred reloads" {
