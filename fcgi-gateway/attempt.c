@@ -5,6 +5,7 @@
  * nothing of how bytes are exchanged, nor what a reply is.
  */
 #include "attempt.h"
+#include <limits.h>
 #include "lib/guard.h"
 #include "lib/log.h"
 #include "transfer.h"
@@ -72,7 +73,8 @@ static bool ask_breaker(struct attempt *self, long long now_us, struct news *new
     if (!upstream->has_breaker)
         return true;
     struct breaker *breaker = &upstream->state->breaker;
-    self->ticket = breaker_ask(breaker, &upstream->breaker, now_us, draw(self->seed));
+    self->ticket =
+        breaker_ask(breaker, &upstream->breaker, self->is_unsafe, now_us, draw(self->seed));
     if (self->ticket.has_changed)
         news->breaker = breaker_state_name(breaker->state);
     return self->ticket.as != BREAKER_REFUSED;
@@ -93,7 +95,10 @@ static bool choose_server(struct attempt *self, uint64_t key, long long now_us)
 {
     const struct upstream *upstream = self->upstream;
     struct balance_question question = {
-        .key = key, .tried = self->tried, .must_try = self->ticket.as == BREAKER_PROBE
+        .key = key,
+        .tried = self->tried,
+        .is_unsafe = self->is_unsafe,
+        .must_try = self->ticket.as == BREAKER_PROBE,
     };
     for (int i = 0; i < BALANCE_DRAWS; i++)
         question.draws[i] = draw(self->seed);
@@ -103,9 +108,6 @@ static bool choose_server(struct attempt *self, uint64_t key, long long now_us)
         return false;
     self->tried |= 1ULL << self->server;
     server_begin(upstream->states[self->server], &upstream->balance.servers, now_us);
-    self->may_go_elsewhere =
-        self->ticket.as != BREAKER_PROBE && self->count + 1 < upstream->retry.attempts_max &&
-        has_untried(self, now_us) && retry_budget_has(&upstream->state->budget);
     return true;
 }
 
@@ -113,17 +115,24 @@ static bool choose_server(struct attempt *self, uint64_t key, long long now_us)
 static enum attempt_step start(
     struct attempt *self, uint64_t key, long long now_us, struct news *news)
 {
+    const struct upstream *upstream = self->upstream;
+    struct retry_budget *budget = &upstream->state->budget;
     if (!ask_breaker(self, now_us, news)) {
         hand_over_place(self);
         return refuse(
             self, "The service is failing and not asked now", self->ticket.retry_after_us);
     }
     if (!choose_server(self, key, now_us)) {
-        breaker_forget(&self->upstream->state->breaker, self->ticket);
+        breaker_forget(&upstream->state->breaker, self->ticket);
         hand_over_place(self);
         return refuse(self, "No server of the service takes calls now", RETRY_AFTER_US);
     }
-    self->count++;
+    if (self->count++ == 0)
+        retry_budget_call(budget, &upstream->retry);
+    self->may_repeat =
+        self->ticket.as != BREAKER_PROBE && self->count < upstream->retry.attempts_max;
+    self->may_go_elsewhere =
+        self->may_repeat && retry_budget_has(budget) && has_untried(self, now_us);
     self->started_us = now_us;
     self->is_told = false;
     return ATTEMPT_STARTED;
@@ -190,14 +199,6 @@ static void give_back(struct attempt *self)
 
 /* --- without the lock --- */
 
-void attempt_first(struct attempt *self)
-{
-    struct upstream_state *state = self->upstream->state;
-    pthread_mutex_lock(&state->lock);
-    retry_budget_call(&state->budget, &self->upstream->retry);
-    pthread_mutex_unlock(&state->lock);
-}
-
 enum attempt_step attempt_begin(struct attempt *self, uint64_t key, long long now_us)
 {
     struct upstream_state *state = self->upstream->state;
@@ -219,6 +220,17 @@ enum attempt_step attempt_look(struct attempt *self, uint64_t key, long long now
     pthread_mutex_unlock(&state->lock);
     tell_news(self->upstream, &news);
     return self->step;
+}
+
+/* One that may be made again elsewhere leaves time for that; at the same server only where the file
+ * says so: what is slow does not get faster by being asked twice. */
+long long attempt_patience(const struct attempt *self, long long deadline_us, long long now_us)
+{
+    if (!self->may_repeat || self->is_unsafe)
+        return LLONG_MAX;
+    if (self->upstream->attempt_timeout_ms)
+        return now_us + self->upstream->attempt_timeout_ms * 1000LL;
+    return self->may_go_elsewhere ? now_us + (deadline_us - now_us) / 2 : LLONG_MAX;
 }
 
 void attempt_tell(struct attempt *self, struct attempt_result how, long long now_us)

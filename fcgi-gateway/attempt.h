@@ -15,17 +15,19 @@ enum attempt_step {
 };
 
 /* A call's attempts, one after the other. Of the caller of a thread, who keeps it where it is. All
- * zero but for the first four is a new one. */
+ * zero but for the first five is a new one. */
 struct attempt {
     struct bulkhead_waiter waiter; /* first: a pointer to it is one to the attempt */
     const struct upstream *upstream;
     struct transferer *wakes;
     uint64_t *seed; /* of the thread's random numbers */
+    bool is_unsafe; /* its method may change something: it tries no sick server if others can */
 
     enum attempt_step step;
     int count;             /* attempts that were started */
     int server;            /* its place in the upstream */
-    bool may_go_elsewhere; /* if it fails: there are servers that were not tried, and retries */
+    bool may_repeat;       /* if it fails: but for the budget */
+    bool may_go_elsewhere; /* and there are servers that were not tried, and retries */
     const char *why;       /* for people */
     long long retry_after_us, started_us;
 
@@ -35,15 +37,15 @@ struct attempt {
     bool is_told;
 };
 
-/* The call begins: counts for the budget of retries. Then attempt_begin. */
-void attempt_first(struct attempt *self);
-
 /* Wants to begin an attempt. `key` is the call's, for servers that are chosen by one. Sets
- * self->step, and returns it. */
+ * self->step, and returns it. The first one that is started counts for the budget of retries. */
 enum attempt_step attempt_begin(struct attempt *self, uint64_t key, long long now_us);
 
 /* The same after it was queued: has it got its place? */
 enum attempt_step attempt_look(struct attempt *self, uint64_t key, long long now_us);
+
+/* When it is to give way to another one, if that may be made then; LLONG_MAX: never. */
+long long attempt_patience(const struct attempt *self, long long deadline_us, long long now_us);
 
 struct attempt_result {
     enum breaker_end end; /* as far as the service is concerned */

@@ -36,11 +36,13 @@ static bool is_tried(uint64_t tried, int index)
 }
 
 static void find_usable(struct candidates *candidates, const struct balance_settings *settings,
-    struct server_list list, uint64_t tried, long long now_us)
+    struct server_list list, uint64_t tried, bool is_unsafe, long long now_us)
 {
     candidates->count = 0;
     for (int i = 0; i < list.count && i < SERVERS_MAX; i++) {
         double share = server_share(list.at[i], &settings->servers, now_us);
+        if (is_unsafe && server_wants_safe(list.at[i], &settings->servers, now_us))
+            share = 0;
         if (share > 0 && !is_tried(tried, i))
             add(candidates, list, i, share);
     }
@@ -171,9 +173,11 @@ int balance_choose(const struct balance_settings *settings, struct server_list l
     const struct balance_question *question, long long now_us)
 {
     struct candidates candidates;
-    find_usable(&candidates, settings, list, question->tried, now_us);
+    find_usable(&candidates, settings, list, question->tried, question->is_unsafe, now_us);
     if (candidates.count == 0)
-        find_usable(&candidates, settings, list, 0, now_us);
+        find_usable(&candidates, settings, list, question->tried, false, now_us);
+    if (candidates.count == 0)
+        find_usable(&candidates, settings, list, 0, false, now_us);
     if (candidates.count == 0)
         return choose_among_the_sick(&candidates, list, question);
     switch (settings->kind) {

@@ -25,6 +25,7 @@ struct balance_settings {
 struct balance_question {
     uint64_t key;                /* for BALANCE_HASH: balance_hash of the reference's text */
     uint64_t tried;              /* bit i: this request has tried server i, others come first */
+    bool is_unsafe;              /* no trial of a sick server, as long as something else may be */
     bool must_try;               /* the breaker's probe: few enough, none is refused */
     double draws[BALANCE_DRAWS]; /* random, each 0 <= draw < 1 */
 };

@@ -75,7 +75,9 @@ static void let_time_pass(
     struct breaker *breaker, const struct breaker_settings *settings, long long now_us)
 {
     enum breaker_state state = breaker_state_at(breaker, settings, now_us);
-    if (state != breaker->state)
+    if (state == BREAKER_HALF_OPEN && state != breaker->state)
+        enter(breaker, state, breaker->since_us + settings->open_us);
+    else if (state != breaker->state)
         enter(breaker, state, now_us);
 }
 
@@ -85,12 +87,29 @@ static void refuse(struct breaker_ticket *ticket, long long retry_after_us)
     ticket->retry_after_us = retry_after_us > 0 ? retry_after_us : 1;
 }
 
+/* For this part of `open_us` only calls that change nothing are probes, if there are such. */
+#define SAFE_ONLY_PART 4
+
+/* How long an unsafe call has to leave the next probe to others. As soon as one was good, it need
+ * not. */
+static long long safe_only_us(
+    const struct breaker *breaker, const struct breaker_settings *settings, long long now_us)
+{
+    long long since_us =
+        breaker->since_us > breaker->probe_us ? breaker->since_us : breaker->probe_us;
+    return breaker->probes_good > 0 ? 0 : since_us + settings->open_us / SAFE_ONLY_PART - now_us;
+}
+
 /* Probes that are not back after `open_us` keep nobody else from trying: they may be lost in a
  * network that is whole again. Their result still counts, for a service may be that slow. But then
  * it gets one at a time until one is good: each is a caller who waits for a whole timeout. */
 static void ask_for_probe(struct breaker *breaker, const struct breaker_settings *settings,
-    struct breaker_ticket *ticket, long long now_us)
+    struct breaker_ticket *ticket, bool is_unsafe, long long now_us)
 {
+    if (is_unsafe && safe_only_us(breaker, settings, now_us) > 0) {
+        refuse(ticket, safe_only_us(breaker, settings, now_us));
+        return;
+    }
     if (breaker->probes_out > 0 && now_us - breaker->probe_us >= settings->open_us) {
         breaker->probes_out = 0;
         breaker->has_lost_probes = true;
@@ -106,8 +125,8 @@ static void ask_for_probe(struct breaker *breaker, const struct breaker_settings
     ticket->as = BREAKER_PROBE;
 }
 
-struct breaker_ticket breaker_ask(
-    struct breaker *breaker, const struct breaker_settings *settings, long long now_us, double draw)
+struct breaker_ticket breaker_ask(struct breaker *breaker, const struct breaker_settings *settings,
+    bool is_unsafe, long long now_us, double draw)
 {
     struct breaker_ticket ticket = { .as = BREAKER_NORMAL };
     enum breaker_state before = breaker->state;
@@ -115,7 +134,7 @@ struct breaker_ticket breaker_ask(
     if (breaker->state == BREAKER_OPEN)
         refuse(&ticket, breaker->since_us + settings->open_us - now_us);
     else if (breaker->state == BREAKER_HALF_OPEN)
-        ask_for_probe(breaker, settings, &ticket, now_us);
+        ask_for_probe(breaker, settings, &ticket, is_unsafe, now_us);
     else if (breaker->state == BREAKER_RAMP &&
              draw >= pace_ramp(breaker->since_us, settings->ramp_us, now_us))
         refuse(&ticket, breaker->since_us + settings->ramp_us - now_us);

@@ -64,9 +64,11 @@ struct breaker_ticket {
     bool has_changed;         /* the breaker's state, by the asking: to be logged */
 };
 
-/* May the service be called? Who is admitted owes exactly one breaker_tell or breaker_forget. */
+/* May the service be called? What is unsafe, because it may change something, is a probe only where
+ * nothing else has been one for a while: it may fail, and cannot be made again. Who is admitted
+ * owes exactly one breaker_tell or breaker_forget. */
 struct breaker_ticket breaker_ask(struct breaker *breaker, const struct breaker_settings *settings,
-    long long now_us, double draw);
+    bool is_unsafe, long long now_us, double draw);
 
 enum breaker_end {
     BREAKER_FAILED,

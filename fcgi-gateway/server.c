@@ -73,6 +73,13 @@ double server_share(
     }
 }
 
+bool server_wants_safe(
+    const struct server *server, const struct server_settings *settings, long long now_us)
+{
+    return server_state(server, settings, now_us) == SERVER_TRIAL &&
+           now_us - server->trial_us < settings->ejection_us;
+}
+
 double server_average(
     const struct server *server, const struct server_settings *settings, long long now_us)
 {

@@ -77,6 +77,11 @@ const char *server_state_name(enum server_state state);
 double server_share(
     const struct server *server, const struct server_settings *settings, long long now_us);
 
+/* Is it on trial, and is a call that may be made again to try it first? After as long as there is
+ * between two trials any call may: it could be that there are no others. */
+bool server_wants_safe(
+    const struct server *server, const struct server_settings *settings, long long now_us);
+
 /* A decaying average of its response time in microseconds that follows a rise at once; without news
  * it falls, so that a server that was slow is asked again. 0: nothing known. */
 double server_average(

@@ -26,6 +26,7 @@ struct course {
     long long started_us, deadline_us;
     long long first_us;       /* when the first attempt began */
     long long pause_until_us; /* 0: none */
+    long long patience_us;    /* when another attempt is made in place of this one, if it may */
     long long head_us;        /* when this attempt's head came; 0: not yet */
     bool is_begun;            /* the client has got something */
     bool is_dropped;          /* this attempt's reply: another one will follow, in place of it */
@@ -110,21 +111,6 @@ static bool on_head(struct call *call)
 
 /* --- attempts --- */
 
-/* An attempt that may be made again elsewhere leaves time for that. */
-static long long limit_of(const struct course *course, long long now_us)
-{
-    const struct call *call = course->call;
-    const struct upstream *upstream = call->upstream;
-    long long left_us = course->deadline_us - now_us, limit_us = left_us;
-    if (!retry_is_safe(str_of(call->method)))
-        return course->deadline_us;
-    if (upstream->attempt_timeout_ms && course->attempt.count < upstream->retry.attempts_max)
-        limit_us = upstream->attempt_timeout_ms * 1000LL;
-    else if (course->attempt.may_go_elsewhere)
-        limit_us = left_us / 2;
-    return now_us + (limit_us < left_us ? limit_us : left_us);
-}
-
 static void send(struct caller *caller, struct course *course, int server)
 {
     struct call *call = course->call;
@@ -132,11 +118,13 @@ static void send(struct caller *caller, struct course *course, int server)
     struct transfer_terms terms = {
         .address = &call->upstream->servers[server].address,
         .host = call->upstream->name,
-        .first_us = call->only_server ? course->deadline_us : limit_of(course, now_us),
+        .first_us = course->deadline_us,
+        .left_ms = (int)((course->deadline_us - now_us) / 1000),
         .head = on_head,
     };
-    terms.left_ms = (int)((terms.first_us - now_us) / 1000);
-    if (course->attempt.may_go_elsewhere)
+    course->patience_us =
+        call->read ? LLONG_MAX : attempt_patience(&course->attempt, course->deadline_us, now_us);
+    if (course->attempt.may_go_elsewhere && course->patience_us == LLONG_MAX)
         terms.connect_ms = (int)((course->deadline_us - now_us) / 2000);
     course->is_dropped = false;
     course->head_us = 0;
@@ -206,19 +194,13 @@ static bool is_cut_short(const struct course *course, long long now_us)
     return (call->outcome == CALL_TIMEOUT || is_late_connection) && !had_fair_time(course);
 }
 
-/* The attempt's exchange is over. */
-static void settle(struct course *course)
+/* The attempt's exchange is over, `call` says how. */
+static void conclude(struct course *course, bool is_repeated, long long now_us)
 {
     struct call *call = course->call;
-    long long now_us = log_clock_us();
     bool is_given_up = call->outcome == CALL_GONE && !course->is_dropped;
-    bool is_repeated = course->is_dropped;
-    if (!call->only_server && !is_given_up) {
-        if (!is_repeated && verdict_of(call) != BREAKER_GOOD)
-            is_repeated = wants_repeat(course, verdict_for_retry(call));
-        if (!is_cut_short(course, now_us))
-            tell(course, verdict_of(call), is_repeated, now_us);
-    }
+    if (!call->only_server && !is_given_up && !is_cut_short(course, now_us))
+        tell(course, verdict_of(call), is_repeated, now_us);
     if (!call->only_server)
         attempt_end(&course->attempt);
     course->is_ended = !is_repeated;
@@ -226,6 +208,30 @@ static void settle(struct course *course)
         call->waited_ms = (int)((now_us - course->started_us) / 1000);
     else
         call->waited_ms = 0;
+}
+
+static void settle(struct course *course)
+{
+    const struct call *call = course->call;
+    bool is_repeated = course->is_dropped;
+    if (!call->only_server && !is_repeated && call->outcome != CALL_GONE &&
+        verdict_of(call) != BREAKER_GOOD)
+        is_repeated = wants_repeat(course, verdict_for_retry(call));
+    conclude(course, is_repeated, log_clock_us());
+}
+
+/* No reply yet, and another attempt might get one. Where it must not be made, this one goes on: a
+ * late reply is better than none. */
+static void lose_patience(struct caller *caller, struct course *course)
+{
+    struct call *call = course->call;
+    course->patience_us = LLONG_MAX;
+    if (!wants_repeat(course, RETRY_BROKEN))
+        return;
+    transfer_cancel(caller->transferer, call);
+    call->outcome = CALL_TIMEOUT;
+    call->cause = NULL;
+    conclude(course, true, log_clock_us());
 }
 
 /* --- time --- */
@@ -253,9 +259,11 @@ static long long due_of(const struct course *course)
         return course->pause_until_us;
     if (course->attempt.step == ATTEMPT_QUEUED)
         return course->deadline_us;
-    if (course->attempt.step == ATTEMPT_STARTED && course->is_begun && !course->attempt.is_told)
-        return course->head_us + STREAM_IS_GOOD_US;
-    return LLONG_MAX;
+    if (course->attempt.step != ATTEMPT_STARTED)
+        return LLONG_MAX;
+    if (!course->is_begun)
+        return course->patience_us;
+    return course->attempt.is_told ? LLONG_MAX : course->head_us + STREAM_IS_GOOD_US;
 }
 
 /* It waits for a place: is there one, or is it too late? */
@@ -282,6 +290,8 @@ static void go_on(struct caller *caller, struct course *course)
         return;
     else if (course->pause_until_us)
         begin(caller, course);
+    else if (!course->is_begun)
+        lose_patience(caller, course);
     else
         tell_stream(course);
 }
@@ -296,13 +306,15 @@ static void start_course(struct caller *caller, struct course *course)
     if (call->deadline_us && call->deadline_us < course->deadline_us)
         course->deadline_us = call->deadline_us;
     course->attempt = (struct attempt){
-        .upstream = call->upstream, .wakes = caller->transferer, .seed = &caller->seed
+        .upstream = call->upstream,
+        .wakes = caller->transferer,
+        .seed = &caller->seed,
+        .is_unsafe = !retry_is_safe(str_of(call->method)),
     };
     if (call->only_server) {
         send(caller, course, call->only_server - 1);
         return;
     }
-    attempt_first(&course->attempt);
     begin(caller, course);
 }
 

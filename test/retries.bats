@@ -16,6 +16,8 @@ setup_file() {
     "often": { "servers": ["${A}"], "timeout": "1s", "breaker": null, "retry": { "times": 4, "backoff": "1ms" } },
     "short": { "servers": ["${A}"], "timeout": "1s", "breaker": null, "retry": { "timeout": "200ms" } },
     "cheap": { "servers": ["${A}"], "timeout": "1s", "breaker": null, "retry": { "backoff": "1ms" } },
+    "poor":  { "servers": ["${A}"], "timeout": "5s", "breaker": null, "retry": { "backoff": "1ms", "budget": "1%", "timeout": "100ms" } },
+    "narrow": { "servers": ["${A}"], "timeout": "60s", "breaker": null, "retry": { "backoff": "1ms" }, "max_concurrent": 1, "queue": 0 },
     "gone":  { "servers": ["unix:run/there-is-none.sock"], "breaker": null, "retry": { "budget": "100%" } }
   },
   "routes": {
@@ -26,6 +28,8 @@ setup_file() {
     "GET /often": { "pass": "often /moody" },
     "GET /short": { "pass": "short /moody" },
     "GET /cheap": { "pass": "cheap /moody" },
+    "GET /poor": { "pass": "poor /moody" },
+    "GET /narrow": { "pass": "narrow /moody" },
     "GET,POST /gone": "gone",
     "POST /gone/composed": { "calls": { "it": { "call": "gone POST /x", "body": 1 } }, "reply": "{it}" }
   }
@@ -117,6 +121,39 @@ took_ms() { sed -nE "s/.* $1 GET .* [0-9]{3} ([0-9]+)\.[0-9]ms .*/\1/p" "$RUN_DI
   get /short -H 'X-Request-ID: short'
   expect 200
   is_logged ' short GET /short 200 2[0-9]{2}\.[0-9]ms .*\(2 tries\)$'
+}
+
+@test "an attempt is not cut off for the sake of a retry that is not to be had" {
+  mood a 'status=503'
+  [ "$(gets 4 /poor)" = 0 ]
+  [ "$(calls_of a)" = 6 ] # and the two that a new budget has
+  mood a 'ms=500'
+  get /poor
+  expect 200
+  [ "$(calls_of a)" = 1 ]
+}
+
+@test "the service is told what is left for all attempts" {
+  mood a
+  get /short
+  (($(field .left) > 200 && $(field .left) <= 1000)) || { echo "$body" && return 1; }
+}
+
+@test "calls that are refused buy no retries" {
+  mood a 'status=503'
+  [ "$(gets 2 /narrow)" = 0 ]
+  [ "$(calls_of a)" = 4 ]
+  mood a 'hold=1'
+  curl -s --max-time 60 -o /dev/null "$URL/narrow" 3>&- &
+  local held=$!
+  is_held() { [ "$(calls_of a)" = 1 ]; }
+  wait_until is_held
+  [ "$(gets 20 /narrow)" = 0 ]
+  mood a 'status=503'
+  wait "$held"
+  get /narrow
+  expect 503
+  [ "$(calls_of a)" = 1 ]
 }
 
 @test "a silent service is not asked twice where there is no other server" {

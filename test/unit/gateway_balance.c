@@ -20,6 +20,7 @@ static struct server *const pointers[SERVERS] = { &servers[0], &servers[1], &ser
     &servers[3], &servers[4] };
 static struct server_list list;
 static uint64_t seed;
+static bool is_unsafe; /* what is asked */
 
 static int setup(void **state)
 {
@@ -27,6 +28,7 @@ static int setup(void **state)
         "http://10.0.0.3:80", "http://10.0.0.4:80", "http://10.0.0.5:80" };
     (void)state;
     seed = 1;
+    is_unsafe = false;
     settings = (struct balance_settings){ .servers = server_defaults };
     list = (struct server_list){ pointers, 3 };
     for (int i = 0; i < SERVERS; i++)
@@ -42,7 +44,7 @@ static double draw(void)
 
 static int choose_at(long long now_us, uint64_t key, uint64_t tried)
 {
-    struct balance_question question = { .key = key, .tried = tried };
+    struct balance_question question = { .key = key, .tried = tried, .is_unsafe = is_unsafe };
     for (int i = 0; i < BALANCE_DRAWS; i++)
         question.draws[i] = draw();
     return balance_choose(&settings, list, &question, now_us);
@@ -215,6 +217,32 @@ static void a_trial_gets_its_call_whatever_is_still_under_way(void **state)
     assert_in_range(percents[0], 4, 10); /* of these, the first one ends it */
 }
 
+static void eject_at(struct server *server, long long now_us)
+{
+    for (int i = 0; i < server_defaults.ejection_failures; i++)
+        server_end(
+            server, &settings.servers, list, (struct server_result){ now_us, 0, false }, now_us);
+}
+
+static void a_trial_is_no_unsafe_call_while_a_safe_one_may_come(void **state)
+{
+    const long long trial_us = SECOND + server_defaults.ejection_us;
+    int percents[SERVERS];
+    (void)state;
+    eject_at(&servers[0], SECOND);
+    is_unsafe = true;
+    shares_at(trial_us, 4000, percents);
+    assert_int_equal(percents[0], 0);
+    shares_at(trial_us + server_defaults.ejection_us - 1, 4000, percents);
+    assert_int_equal(percents[0], 0);
+    assert_int_equal(choose_at(trial_us, 0, 6), 0); /* the other ones were tried */
+    shares_at(trial_us + server_defaults.ejection_us, 4000, percents);
+    assert_in_range(percents[0], 1, 50);
+    is_unsafe = false;
+    shares_at(trial_us, 4000, percents);
+    assert_in_range(percents[0], 1, 50);
+}
+
 static void a_key_stays_with_its_server(void **state)
 {
     static int before[KEYS];
@@ -315,6 +343,7 @@ int main(void)
         TEST(least_time_asks_all_who_are_equal),
         TEST(least_time_asks_one_that_was_slow_again),
         TEST(a_trial_gets_its_call_whatever_is_still_under_way),
+        TEST(a_trial_is_no_unsafe_call_while_a_safe_one_may_come),
         TEST(a_key_stays_with_its_server),
         TEST(only_the_keys_of_who_is_out_move),
         TEST(who_weighs_more_has_more_keys),

@@ -8,6 +8,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 #define SECOND 1000000LL
+#define MS 1000LL
 
 static const struct breaker_settings settings = {
     .failure_percent = 50,
@@ -29,7 +30,7 @@ static int setup(void **state)
 
 static struct breaker_ticket ask(long long now_us)
 {
-    return breaker_ask(&breaker, &settings, now_us, 0);
+    return breaker_ask(&breaker, &settings, false, now_us, 0);
 }
 
 static bool tell(struct breaker_ticket ticket, bool is_good, long long now_us)
@@ -269,6 +270,35 @@ static void a_refused_call_that_is_told_changes_nothing(void **state)
     assert_int_equal(ask(2 * SECOND).as, BREAKER_REFUSED);
 }
 
+static enum breaker_admission ask_unsafe(long long now_us)
+{
+    return breaker_ask(&breaker, &settings, true, now_us, 0).as;
+}
+
+static void what_changes_something_is_a_probe_only_where_nothing_else_is(void **state)
+{
+    struct breaker_ticket probe;
+    (void)state;
+    open_at(SECOND);
+    assert_int_equal(ask_unsafe(2 * SECOND), BREAKER_REFUSED);
+    assert_int_equal(ask(2 * SECOND + 200 * MS).as, BREAKER_PROBE);
+    assert_int_equal(ask_unsafe(2 * SECOND + 449 * MS), BREAKER_REFUSED);
+    assert_int_equal(ask_unsafe(2 * SECOND + 450 * MS), BREAKER_PROBE);
+    assert_int_equal(ask_unsafe(2 * SECOND + 450 * MS), BREAKER_REFUSED);
+    probe = ask(2 * SECOND + 450 * MS);
+    assert_int_equal(ask_unsafe(2 * SECOND + 450 * MS), BREAKER_REFUSED);
+    tell(probe, true, 2 * SECOND + 460 * MS);
+    assert_int_equal(ask_unsafe(9 * SECOND), BREAKER_PROBE);
+}
+
+/* Nobody asked when it might have been probed: the first to come need not wait. */
+static void what_changes_something_and_comes_rarely_is_no_victim(void **state)
+{
+    (void)state;
+    open_at(SECOND);
+    assert_int_equal(ask_unsafe(60 * SECOND), BREAKER_PROBE);
+}
+
 static void the_ramp_admits_a_growing_share(void **state)
 {
     static const struct {
@@ -291,7 +321,7 @@ static void the_ramp_admits_a_growing_share(void **state)
         tell(probes[i], true, 2 * SECOND);
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct breaker_ticket ticket =
-            breaker_ask(&breaker, &settings, 2 * SECOND + cases[i].after_us, cases[i].draw);
+            breaker_ask(&breaker, &settings, false, 2 * SECOND + cases[i].after_us, cases[i].draw);
         assert_int_equal(ticket.as, cases[i].expected);
         assert_int_equal(ticket.retry_after_us, cases[i].retry_after_us);
     }
@@ -326,7 +356,6 @@ static void who_only_looks_sees_the_time_pass(void **state)
 }
 
 #define TIMEOUT (5 * SECOND)
-#define MS 1000LL
 
 /* Callers who ask again as soon as they have an answer, a refused one after 100 ms. The service
  * answers in 10 ms, and nothing any more after `frozen_us`. */
@@ -341,7 +370,7 @@ struct crowd {
 
 static void ask_again(struct crowd *crowd, int i, long long now_us)
 {
-    struct breaker_ticket ticket = breaker_ask(&breaker, &breaker_defaults, now_us, 0);
+    struct breaker_ticket ticket = breaker_ask(&breaker, &breaker_defaults, false, now_us, 0);
     long long takes_us = now_us + 10 * MS < crowd->frozen_us ? 10 * MS : TIMEOUT;
     crowd->callers[i].ticket = ticket;
     crowd->callers[i].due_us = now_us + (ticket.as == BREAKER_REFUSED ? 100 * MS : takes_us);
@@ -490,6 +519,8 @@ int main(void)
         TEST(calls_from_before_it_opened_do_not_disturb),
         TEST(a_refused_call_that_is_told_changes_nothing),
         TEST(after_lost_probes_it_asks_one_at_a_time_until_one_is_good),
+        TEST(what_changes_something_is_a_probe_only_where_nothing_else_is),
+        TEST(what_changes_something_and_comes_rarely_is_no_victim),
         TEST(the_ramp_admits_a_growing_share),
         TEST(failures_in_the_ramp_open_it_again),
         TEST(who_only_looks_sees_the_time_pass),

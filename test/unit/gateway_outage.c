@@ -146,7 +146,9 @@ static void finish(struct request *request, bool is_good)
 static bool start_call(struct request *request)
 {
     struct balance_question question = { .key = request->key, .tried = request->tried };
-    request->ticket = breaker_ask(&world.breaker, &breaker_defaults, world.now_us, draw());
+    question.is_unsafe = !retry_is_safe(str_of(world.scenario->method));
+    request->ticket =
+        breaker_ask(&world.breaker, &breaker_defaults, question.is_unsafe, world.now_us, draw());
     if (request->ticket.as == BREAKER_REFUSED)
         return false;
     question.must_try = request->ticket.as == BREAKER_PROBE;
@@ -160,7 +162,9 @@ static bool start_call(struct request *request)
     server_begin(&world.servers[request->server], &world.balance.servers, world.now_us);
     request->tried |= 1ULL << request->server;
     world.calls++;
-    world.retries += request->attempts++ > 0;
+    world.retries += request->attempts > 0;
+    if (request->attempts++ == 0)
+        retry_budget_call(&world.budget, &retry_defaults);
     send_call(request);
     return true;
 }
@@ -245,7 +249,6 @@ static void arrive(void)
         .key = (uint64_t)(draw() * 1e9),
         .deadline_us = world.now_us + DEADLINE_US,
     };
-    retry_budget_call(&world.budget, &retry_defaults);
     want_place(request);
 }
 
@@ -364,13 +367,13 @@ static void a_sick_server_is_hardly_seen(void **state)
         { "one of three dies", 3, 1, DEAD, true, "GET", { 0, 20, 1, 0, 2500 } },
         { "one of three dies, no checks", 3, 1, DEAD, false, "GET", { 0, 20, 1, 0, 2500 } },
         { "one of three dies, POST", 3, 1, DEAD, false, "POST", { 0, 20, 1, 0, 2500 } },
-        { "one of three hangs", 3, 1, HANGING, true, "GET", { 0, 100, 2, 0, 3000 } },
-        { "one of three hangs, no checks", 3, 1, HANGING, false, "GET", { 0, 100, 2, 0, 3000 } },
+        { "one of three hangs", 3, 1, HANGING, true, "GET", { 15, 100, 2, 0, 3000 } },
+        { "one of three hangs, no checks", 3, 1, HANGING, false, "GET", { 15, 100, 2, 0, 3000 } },
         { "one of three hangs, POST", 3, 1, HANGING, false, "POST", { 35, 100, 0, 1000, 3000 } },
         { "one of three flaps", 3, 1, FLAPPING, true, "GET", { 1, 200, 2, 0, 3000 } },
         { "one of three fails", 3, 1, FAILING, false, "GET", { 0, 20, 1, 0, 3000 } },
-        { "one of two hangs, no checks", 2, 1, HANGING, false, "GET", { 0, 150, 2, 0, 3000 } },
-        { "two of three die", 3, 2, DEAD, true, "GET", { 25, 160, 5, 0, 3000 } },
+        { "one of two hangs, no checks", 2, 1, HANGING, false, "GET", { 25, 150, 2, 0, 3000 } },
+        { "two of three die", 3, 2, DEAD, true, "GET", { 75, 160, 5, 0, 3000 } },
         { "two of three die, no checks", 3, 2, DEAD, false, "GET", { 330, 900, 20, 0, 3000 } },
         { "two of three hang", 3, 2, HANGING, true, "GET", { 150, 350, 10, 0, 3000 } },
     };
