@@ -11,9 +11,9 @@
 /* A new budget's: for the first failed call of an upstream that has just been loaded. */
 #define BUDGET_FIRST (2 * RETRY_PERCENTS)
 
-/* What quiet times may save up: as many calls as one server may have under way when it dies, not
- * more, or an outage begins with a wave of retries. */
-#define BUDGET_MAX (100 * RETRY_PERCENTS)
+/* What quiet times may save up: enough that a server's restart under usual load is not seen, so few
+ * that an outage does not begin with a wave of retries. */
+#define BUDGET_MAX (10 * RETRY_PERCENTS)
 
 const struct retry_settings retry_defaults = {
     .attempts_max = 3,
@@ -92,18 +92,4 @@ struct retry_answer retry_decide(const struct retry_settings *settings, struct r
         budget->percents -= RETRY_PERCENTS;
     }
     return answer;
-}
-
-const char *retry_verdict_name(enum retry_verdict verdict)
-{
-    static const char *const names[] = {
-        [RETRY_YES] = "",
-        [RETRY_NO_NEED] = "not needed",
-        [RETRY_NO_METHOD] = "method",
-        [RETRY_NO_WAY_BACK] = "begun",
-        [RETRY_NO_ATTEMPTS] = "attempts",
-        [RETRY_NO_TIME] = "deadline",
-        [RETRY_NO_BUDGET] = "budget",
-    };
-    return names[verdict];
 }

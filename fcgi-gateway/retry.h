@@ -24,7 +24,7 @@ struct retry_budget {
 /* A new one holds a few retries, so that the first call of a quiet upstream may be repeated. */
 void retry_budget_init(struct retry_budget *budget);
 
-/* A request makes its first call. */
+/* A request has begun its first call; one that was refused is no call. */
 void retry_budget_call(struct retry_budget *budget, const struct retry_settings *settings);
 
 /* Is there one left? */
@@ -71,8 +71,5 @@ bool retry_is_safe(struct str method);
  * PUT and DELETE are idempotent by section 9.2.2, but not every service knows that. */
 struct retry_answer retry_decide(const struct retry_settings *settings, struct retry_budget *budget,
     const struct retry_question *question, long long now_us);
-
-/* For the log: "", "not needed", "method", "begun", "attempts", "deadline", "budget" */
-const char *retry_verdict_name(enum retry_verdict verdict);
 
 #endif

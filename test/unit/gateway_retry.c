@@ -80,8 +80,7 @@ static void only_what_is_safe_or_was_not_sent(void **state)
         struct retry_answer answer =
             decide(question_of(cases[i].method, cases[i].outcome, cases[i].status));
         if (answer.verdict != cases[i].expected)
-            fail_msg(
-                "%s %d: %s", cases[i].method, cases[i].status, retry_verdict_name(answer.verdict));
+            fail_msg("%s %d: %d", cases[i].method, cases[i].status, (int)answer.verdict);
     }
 }
 
@@ -187,7 +186,7 @@ static void quiet_times_save_up_only_so_much(void **state)
         retry_budget_call(&budget, &settings);
     while (decide(question_of("GET", RETRY_BROKEN, 0)).verdict == RETRY_YES)
         retries++;
-    assert_int_equal(retries, 100);
+    assert_int_equal(retries, 10);
     assert_int_equal(decide(question_of("GET", RETRY_BROKEN, 0)).verdict, RETRY_NO_BUDGET);
 }
 
