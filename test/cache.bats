@@ -34,6 +34,7 @@ write_config() {
     "GET /said/{name}":  { "pass": "odd /told/{name}", "cache": { "stale": "1h" } },
     "GET /none/{name}":  "odd",
     "GET /huge":         { "pass": "odd", "cache": "1h" },
+    "GET /many/{n}":    { "pass": "odd /huge", "cache": "1h" },
     "GET /versioned/{name}": { "pass": "odd /told/{name}", "cache": "1h", "headers": { "X-Version": "$1" } },
     "GET /cors/{name}":  { "pass": "odd /told/{name}", "cache": "1h",
                            "cors": { "origins": ["https://a.example", "https://b.example"] } },
@@ -563,4 +564,31 @@ status_is() {
   wait_until eval 'get "/huge?bytes=200000&length=1&i=60" && status_is "hit; .*"'
   get_admin /cache
   [ "$(field '.bytes <= .bytes_max and .evicted > 0 and .replies + .evicted >= 60')" = true ]
+}
+
+# many ROUNDS: 32 clients ask for 2,000 paths, one after the other, 20 kB each.
+many() {
+  local round
+  for ((round = 0; round < $1; round++)); do
+    curl -sZ --parallel-max 32 --max-time 300 -o /dev/null -w '%{http_code}\n' "$URL/many/[1-2000]?bytes=20000&length=1"
+  done >>"$BATS_TEST_TMPDIR/statuses"
+}
+memory_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$(responder_pid gateway)/status"; }
+
+@test "many clients with more than fits: all are served, and memory stays as it is" {
+  local before after
+  many 2 # threads and their memory come first
+  before=$(memory_kb)
+  many 4 3>&- &
+  until ! kill -0 $! 2>/dev/null; do
+    get_admin /cache
+    [ "$(field '.bytes <= .bytes_max')" = true ]
+    "$CONTROL" purge '/many/1*' >"$BATS_TEST_TMPDIR/purged"
+  done
+  wait $!
+  after=$(memory_kb)
+  [ "$(sort "$BATS_TEST_TMPDIR/statuses" | uniq -c | tr -s ' ')" = ' 12000 200' ]
+  get_admin /cache
+  [ "$(field '.bytes <= .bytes_max and .evicted > 8000')" = true ]
+  ((after - before < 20000)) || { echo "$before kB before, $after kB after 160 MB more" && return 1; }
 }
