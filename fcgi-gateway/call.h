@@ -14,6 +14,9 @@ struct upstream;
 /* A whole reply that is kept for composing may be this long; longer ones break the call. */
 #define CALL_REPLY_MAX (16 * 1024 * 1024)
 
+/* The same for one that says how a service is. */
+#define CALL_HEALTH_MAX (256 * 1024)
+
 /* How a call ended. */
 enum call_outcome {
     CALL_OK,          /* a whole reply, whatever its status */
@@ -41,6 +44,7 @@ struct call {
     int timeout_ms;
     long long deadline_us; /* of log_clock_us: the call ends then at the latest; 0: none */
     int request_ms;        /* the whole time that ends with deadline_us: other calls had some */
+    size_t reply_max;      /* bytes of a body that is collected; 0: CALL_REPLY_MAX */
     struct arena *arena;   /* for what comes back */
     uint64_t key;          /* of the server, where the upstream balances by one: upstream_key */
     int only_server;       /* from 1: this one is asked, once, whatever is known of it; 0: any */

@@ -64,6 +64,7 @@ static void add_check(struct checker *self, const struct upstream *upstream, int
         .method = "GET",
         .target = upstream->health_path,
         .timeout_ms = upstream->health_timeout_ms,
+        .reply_max = CALL_HEALTH_MAX,
         .arena = &check->arena,
         .only_server = server + 1,
     };

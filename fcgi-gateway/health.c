@@ -109,6 +109,7 @@ static struct call *ask_all(struct request *request, const struct config *config
                 .target = upstream->health_path,
                 .fields = forward_own(request),
                 .timeout_ms = upstream->health_timeout_ms,
+                .reply_max = CALL_HEALTH_MAX,
                 .arena = request->arena,
                 .only_server = server,
             };

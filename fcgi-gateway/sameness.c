@@ -51,6 +51,10 @@ struct cache_key sameness_key(
     add_inputs(&key, request, route->inputs);
     add_inputs(&key, request, config->defaults.inputs);
     add_inputs(&key, request, config->defaults.request_inputs);
+    if (route->kind == ROUTE_HEALTH) { /* which says its port, and nothing else of the request */
+        add_part(&key, str_of(request_variable(request, "SERVER_PORT")));
+        return (struct cache_key){ buf_as_str(&key), request->path };
+    }
     /* Services are told both, as X-Forwarded-Host and -Proto, and may make links of them. */
     add_field(&key, request, "Host");
     add_part(&key, str_of(request_variable(request, "REQUEST_SCHEME")));

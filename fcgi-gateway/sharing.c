@@ -48,7 +48,14 @@ static bool has_any(const struct request *request, const char *const *fields, si
 
 static bool keeps(const struct config *config, const struct route *route)
 {
-    return config->cache && route->cache.keeps == CACHE_ON && cache_reply_max(config->cache) > 0;
+    return config->cache && route->kind != ROUTE_HEALTH && route->cache.keeps == CACHE_ON &&
+           cache_reply_max(config->cache) > 0;
+}
+
+/* However many ask how the services are, each service is asked once at a time. */
+static bool coalesces(const struct route *route)
+{
+    return route->kind == ROUTE_HEALTH || route->cache.coalesces == CACHE_ON;
 }
 
 static bool is_read(const struct request *request)
@@ -64,10 +71,9 @@ static bool can_share(
     static const char *const parts[] = { "Range", "If-Range", "If-Match", "If-Unmodified-Since" };
     static const char *const conditions[] = { "If-None-Match", "If-Modified-Since" };
     bool has_cache = keeps(config, route);
-    if (!is_read(request) || route->needs_body ||
-        !(has_cache || route->cache.coalesces == CACHE_ON))
+    if (!is_read(request) || route->needs_body || !(has_cache || coalesces(route)))
         return false;
-    if (route->kind == ROUTE_COMPOSE)
+    if (route->kind == ROUTE_COMPOSE || route->kind == ROUTE_HEALTH)
         return true;
     if (route->kind != ROUTE_PASS || has_any(request, parts, COUNT(parts)))
         return false;
@@ -212,15 +218,22 @@ static int lead(struct sharing *self, bool is_first)
     return fetch(fetch_it);
 }
 
+/* How services are does not depend on who asks. */
+static struct str flight_key(const struct sharing *self)
+{
+    const struct fetch *fetch = &self->fetch;
+    if (self->route->kind == ROUTE_HEALTH)
+        return self->key.text;
+    return sameness_flight_key(fetch->request, &self->key, cache_purges(fetch->config->cache));
+}
+
 static int share(struct sharing *self)
 {
     const struct fetch *alone = &self->fetch;
     const struct config *config = alone->config;
     enum coalesce_role role = COALESCE_ALONE, joined;
-    if (config->coalescer && self->route->cache.coalesces == CACHE_ON)
-        role = coalesce_join(config->coalescer,
-            sameness_flight_key(alone->request, &self->key, cache_purges(config->cache)),
-            &self->seat);
+    if (config->coalescer && coalesces(self->route))
+        role = coalesce_join(config->coalescer, flight_key(self), &self->seat);
     joined = role;
     if (role == COALESCE_FOLLOWS)
         role = await(self);

@@ -114,7 +114,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
         transfer_flow_moved(transfer);
         return transfer->client_gone ? 0 : len;
     }
-    if (transfer->body.len + len > CALL_REPLY_MAX) {
+    if (transfer->body.len + len > (call->reply_max ? call->reply_max : CALL_REPLY_MAX)) {
         transfer->is_too_long = true;
         return 0;
     }
