@@ -2,6 +2,7 @@
  *
  * The functions that libcurl calls in the course of an exchange. None of them waits for the client.
  */
+#include <errno.h>
 #include <strings.h>
 #include "head.h"
 #include "lib/log.h"
@@ -147,6 +148,26 @@ static void set_outcome(struct call *call, enum call_outcome outcome, const char
     call->cause = cause;
 }
 
+/* Why there is no connection, for callers: without the server's address. */
+static const char *no_connection(CURL *easy)
+{
+    long error = 0;
+    curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+    switch (error) {
+    case ENOENT:
+        return "Socket not found";
+    case EACCES:
+        return "Socket not accessible";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return "Host not reachable";
+    case ETIMEDOUT:
+        return "No connection in time";
+    default:
+        return "Connection refused";
+    }
+}
+
 /* A reply that had begun is broken, one that had not is unreachable. */
 void transfer_flow_judge(struct transfer *transfer, CURLcode result)
 {
@@ -165,7 +186,7 @@ void transfer_flow_judge(struct transfer *transfer, CURLcode result)
     else if (result == CURLE_COULDNT_RESOLVE_HOST)
         set_outcome(call, CALL_UNREACHABLE, "Host name not found");
     else if (result == CURLE_COULDNT_CONNECT)
-        set_outcome(call, CALL_UNREACHABLE, "Connection refused");
+        set_outcome(call, CALL_UNREACHABLE, no_connection(transfer->easy));
     else if (result == CURLE_OPERATION_TIMEDOUT)
         set_outcome(call, CALL_UNREACHABLE, "No connection in time");
     else if (result == CURLE_SSL_CONNECT_ERROR || result == CURLE_PEER_FAILED_VERIFICATION)

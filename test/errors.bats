@@ -66,9 +66,9 @@ problem=(-H 'Accept: application/json, application/problem+json')
 
 @test "every cause of a failed call has the file's status, passed through or composed" {
   get /gone
-  is_error 521 "Gone service unavailable" "Connection refused" unreachable
+  is_error 521 "Gone service unavailable" "Socket not found" unreachable
   get /call/gone
-  is_error 521 "Gone service unavailable" "Connection refused" unreachable
+  is_error 521 "Gone service unavailable" "Socket not found" unreachable
   get /silent
   is_error 522 "Odd service timeout" "Service did not respond in 300 milliseconds" timeout
   get /pass/silent
@@ -108,7 +108,7 @@ problem=(-H 'Accept: application/json, application/problem+json')
 
 @test "a client that names application/problem+json gets problem details instead" {
   get /gone "${problem[@]}"
-  is_problem 521 "Gone service unavailable" "Gone service unavailable: Connection refused" unreachable
+  is_problem 521 "Gone service unavailable" "Gone service unavailable: Socket not found" unreachable
   get /nowhere "${problem[@]}" -H 'X-Request-ID: my.id-1'
   is_problem 404 "Not Found" "Not found: No route has this path" route
   [[ $(field .instance) == urn:request:my.id-1 ]]
@@ -175,14 +175,14 @@ problem=(-H 'Accept: application/json, application/problem+json')
   get /silent/own
   is_error 598 "Odd service timeout" "Service did not respond in 300 milliseconds" timeout
   get /usual
-  expect 521 '{"error":"Gone service unavailable","message":"Connection refused"}'
+  expect 521 '{"error":"Gone service unavailable","message":"Socket not found"}'
 }
 
 @test "a route's own failure stays what it is" {
   local accept
   for accept in '*/*' 'application/problem+json'; do
     get /failure -H "Accept: $accept"
-    expect 521 '{"sorry":"Connection refused","cause":"unreachable"}'
+    expect 521 '{"sorry":"Socket not found","cause":"unreachable"}'
     [[ $(header content-type) == application/json ]]
   done
 }

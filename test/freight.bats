@@ -78,7 +78,7 @@ expect_target() {
 
 @test "every error has the company's shape" {
   get /api/v1/carriers/dhl
-  expect 503 '{"success":false,"error":"Carrier service unavailable","message":"Connection refused"}'
+  expect 503 '{"success":false,"error":"Carrier service unavailable","message":"Socket not found"}'
   get /api/v1/invoices
   expect 404
   [[ $(field .success) == false && $(field '.error|type') == string ]]

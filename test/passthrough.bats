@@ -404,7 +404,7 @@ expect_continue() {
 
 @test "a service that is not there is 502 with its name and the cause" {
   get /ok/gone
-  expect 502 '{"error":"Gone service unavailable","message":"Connection refused"}'
+  expect 502 '{"error":"Gone service unavailable","message":"Socket not found"}'
   get /ok/refused
   expect 502 '{"error":"Refused service unavailable","message":"Connection refused"}'
   [[ $(header content-type) == application/json ]]
