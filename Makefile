@@ -97,6 +97,9 @@ bench-peers: ## the same beside nginx, HAProxy, Fastify, Express and Flask; QUIC
 	@$(MAKE) --no-print-directory build
 	@BUILD=$(BUILD) bench/peers.sh
 
+bench-report: ## keep what was measured last; documents and picture say it then
+	@BUILD=$(BUILD) bench/report.sh keep
+
 bench-routes: ## what 1,000 routes cost against 10; takes a minute
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory build $(BENCHES)
@@ -186,8 +189,8 @@ $(BUILD)/errors/made: lighttpd/errors.txt
 	@touch $@
 
 FORCE:
-.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-peers bench-routes \
-	bench-instructions lint containers help units fixtures sql objects FORCE
+.PHONY: build run start stop restart reload status logs deps clean test check asan tsan fuzz bench bench-peers bench-report \
+	bench-routes bench-instructions lint containers help units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -88,7 +88,8 @@ def comparisons: . as $slices
 def memory_more($held): . as $all
   | def anon($when; $process): [$all[] | select(.when == $when and .process == $process)][0].anon_kb;
   ["passed", "composed"] | map({ key: ., value: (. as $kind | ["lighttpd", "fcgi-gateway"]
-      | map({ key: ., value: ((anon($kind; .) - anon("before \($kind)"; .)) / $held | rounded(1)) }) | from_entries) })
+      | map({ key: ., value: (anon($kind; .) as $more | anon("before \($kind)"; .) as $less
+        | if $more and $less then ($more - $less) / $held | rounded(1) else null end) }) | from_entries) })
   | from_entries;
 
 # What was promised, and what came of it. `$at_most`: else at least.

@@ -100,6 +100,6 @@ settings
 place_make
 measure
 save
-bench/report.sh "$result"
+bench/report.sh show "$result"
 echo
 echo "All of it is in $result; it took $SECONDS s."
