@@ -322,8 +322,8 @@ is_settled() { (($(connections_to "$RUN_DIR/gateway.fcgi") < 20 && $(connections
 
 hundreds_wait() { (($(threads) > 400)); }
 
-# median NUMBER...
-median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
+# least NUMBER... What else a machine does makes a p99 only longer, and the two of a round differently.
+least() { printf '%s\n' "$@" | sort -g | head -n 1; }
 
 @test "500 clients of a service that hangs leave another one's p99 within 2x" {
   local hanging quiet=() loud=()
@@ -342,6 +342,6 @@ median() { printf '%s\n' "$@" | sort -g | sed -n "$((($# + 1) / 2))p"; }
     wait_until is_settled # or what is left of this round would count as the next one's quiet
   done
   echo "p99 without ${quiet[*]} ms, with 500 that hang ${loud[*]} ms"
-  awk -v quiet="$(median "${quiet[@]}")" -v loud="$(median "${loud[@]}")" \
-    'BEGIN { printf "medians %.2f ms and %.2f ms: %.2f times\n", quiet, loud, loud / quiet; exit loud > 2 * quiet }'
+  awk -v quiet="$(least "${quiet[@]}")" -v loud="$(least "${loud[@]}")" \
+    'BEGIN { printf "least %.2f ms and %.2f ms: %.2f times\n", quiet, loud, loud / quiet; exit loud > 2 * quiet }'
 }

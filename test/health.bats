@@ -34,7 +34,7 @@ JSON
 reload() { run -0 "$CONTROL" reload gateway; }
 
 tell() { get_from misbehave "/tell/health?$1"; }
-asked() { get_from misbehave /asked/health && field ".${1:-requests}"; }
+asked() { get_from misbehave /asked/health && field .requests; }
 # Each who waits for another one's answer has an eventfd, and nothing else in the gateway has.
 has_followers() {
   [ "$(find "/proc/$(responder_pid gateway)/fd" -lname 'anon_inode:\[eventfd\]' 2>/dev/null | wc -l)" = "$1" ]
