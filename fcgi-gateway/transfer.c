@@ -14,6 +14,10 @@
 /* Waits are made of pieces no longer than this. */
 #define WAIT_MAX_MS (60 * 60 * 1000)
 
+/* A name's next address is tried when one has not answered for a time; curl sees that when it is
+ * called so often. */
+#define CONNECT_LOOK_US (50 * 1000LL)
+
 /* So long a client is not looked after: most replies are there by then, and the system calls for it
  * are saved. */
 #define UNWATCHED_US (10 * 1000LL)
@@ -90,7 +94,7 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     struct transfer *transfer = take_transfer(self, terms->address);
     forget_reply(call);
     transfer->call = call;
-    transfer->is_final = transfer->head_given = false;
+    transfer->is_connected = transfer->is_final = transfer->head_given = false;
     transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
     transfer->is_unflushed = false;
@@ -164,8 +168,8 @@ static struct call *take_ended(struct transferer *self)
     return NULL;
 }
 
-/* An active transfer whose deadline has passed, or NULL; then *until_us is no later than the next
- * deadline. */
+/* An active transfer whose deadline has passed, or NULL; then *until_us is no later than when the
+ * others want to be looked at. */
 static struct transfer *find_late(struct transferer *self, long long *until_us)
 {
     long long now = log_clock_us();
@@ -174,6 +178,8 @@ static struct transfer *find_late(struct transferer *self, long long *until_us)
             return transfer;
         if (transfer->deadline_us < *until_us)
             *until_us = transfer->deadline_us;
+        if (!transfer->is_connected && now + CONNECT_LOOK_US < *until_us)
+            *until_us = now + CONNECT_LOOK_US;
     }
     return NULL;
 }

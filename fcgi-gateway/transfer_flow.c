@@ -123,9 +123,18 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     return len;
 }
 
+static int on_connected(void *user, char *to, char *from, int to_port, int from_port)
+{
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    ((struct transfer *)user)->is_connected = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 void transfer_flow_connect(struct transfer *transfer)
 {
     CURL *easy = transfer->easy;
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);

@@ -14,6 +14,9 @@
  * made anew); kept-alive connections make look-ups rare. */
 #define ADDRESS_KEPT_S 1L
 
+/* And a busy connection must not hold on for ever to where a name led once. */
+#define CONNECTION_AGE_MAX_S 5L
+
 /* Says a server how many milliseconds are left for its reply. */
 #define TIMEOUT_FIELD "X-Request-Timeout-Ms"
 
@@ -50,6 +53,8 @@ static void set_address(struct transfer *transfer, const struct address *address
     transfer->socket_path = address->socket_path ? strdup(address->socket_path) : NULL;
     curl_easy_setopt(transfer->easy, CURLOPT_URL, address->url);
     curl_easy_setopt(transfer->easy, CURLOPT_UNIX_SOCKET_PATH, address->socket_path);
+    if (!address->socket_path)
+        curl_easy_setopt(transfer->easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_MAX_S);
 }
 
 /* A list of header lines as curl reads it; in an arena, which saves two allocations a line. */
@@ -129,6 +134,13 @@ static bool is_plain(const struct call *call)
     return !call->read && strcmp(call->method, "GET") == 0;
 }
 
+/* Of this curl gives half to an address that neither accepts nor refuses, where the name has
+ * another one. All of it ends behind our own deadline, which speaks first. */
+static long connect_ms(const struct transfer_terms *terms)
+{
+    return terms->connect_ms ? terms->connect_ms : terms->left_ms + terms->left_ms / 4;
+}
+
 void transfer_handle_set(
     struct transfer *transfer, const struct call *call, const struct transfer_terms *terms)
 {
@@ -144,7 +156,7 @@ void transfer_handle_set(
     }
     curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, call->target);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, field_lines(call, terms));
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)terms->connect_ms);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms(terms));
 }
 
 /* curl counts for each handle how often it has sent a request once more, over a new connection, and

@@ -18,6 +18,7 @@ struct transfer {
     long long deadline_us;
     int waiting_fd; /* the client's, while it sends nothing of its body; else -1 */
     struct buf body;
+    bool is_connected;
     bool is_final;    /* the status line seen is not of a 1xx reply */
     bool head_given;  /* call->head was called, or there is none to call */
     bool client_gone; /* call->read, head or write said so */
