@@ -5,7 +5,8 @@
 #   source bench/place.sh; source bench/rounds.sh
 #   memory_of WHEN NAME PROCESS...       a line in $place/memory for each process of that place
 #   under_way COUNT                      starts a gateway of its own for it
-#   after_requests COUNT                 of the gateway `shipped`, which measured before
+#   work_on COUNT                        asks the gateway `shipped`, until it had so many in all
+#   rested_memory                        of that, later
 #   starts COUNT                         lines in $place/starts
 
 # VmHWM and the like are in the kernel's own words: RssAnon is what no other process shares.
@@ -22,7 +23,7 @@ memory_of() {
   done
 }
 
-readonly GATEWAY_PROCESSES=(lighttpd fcgi-keeper fcgi-gateway)
+readonly GATEWAY_PROCESSES=(lighttpd fcgi-keeper fcgi-gateway) REST_SECONDS=20
 
 idle_memory() {
   memory_of idle shipped "${GATEWAY_PROCESSES[@]}"
@@ -71,7 +72,7 @@ of_held() { curl -sf --noproxy '*' --unix-socket "$place/held/held.sock" "http:/
 are_waiting() { [[ $(of_held waiting) == "{\"waiting\":$1}" ]]; }
 
 # So many that it had in all, with those that it was measured by.
-after_requests() {
+work_on() {
   local had more
   had=$(jq -n '[inputs | select(.name | IN("gateway", "user-orders-shared", "dashboard-shared")) | .requests] | add // 0' "$place/slices")
   while ((had < $1)); do
@@ -82,10 +83,20 @@ after_requests() {
     forget_logs
   done
   printf '%s\n' "$had" >"$place/requests_before_memory"
+}
+
+# When it has given back the threads that it has no work for.
+rested_memory() {
+  local pid
+  pid=$(pid_of shipped fcgi-gateway)
+  until_so "$REST_SECONDS" is_rested "$pid" || echo "bench: the gateway still has $(threads_of "$pid") threads" >&2
   memory_of worked shipped "${GATEWAY_PROCESSES[@]}"
   memory_of worked users fcgi-users
   memory_of worked orders fcgi-orders
 }
+
+threads_of() { sed -n 's/^Threads:[[:space:]]*//p' "/proc/$1/status"; }
+is_rested() { (($(threads_of "$1") <= 4)); }
 
 # `make start` where all is built: until /health says that all is well.
 starts() {

@@ -96,11 +96,12 @@ slice() {
     "$p50" "$p90" "$p99" "$longest" "$bytes" >>"$place/slices"
 }
 
-# round GROUP NUMBER SECONDS CLIENTS NAME[@SIZE]...: a slice for each.
+# round GROUP NUMBER SECONDS CLIENTS NAME[@SIZE]...: a slice for each; another one begins in each round, so
+# that nobody always comes behind the same other.
 round() {
-  local key
-  for key in "${@:5}"; do
-    slice "$1" "$2" "$3" "$4" "$key"
+  local keys=("${@:5}") at
+  for ((at = 0; at < ${#keys[@]}; at++)); do
+    slice "$1" "$2" "$3" "$4" "${keys[(at + $2 - 1) % ${#keys[@]}]}"
   done
 }
 

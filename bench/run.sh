@@ -60,7 +60,7 @@ growth() {
   rounds orders "$growth_rounds" "$growth_seconds" 16 $(sized orders-dashboard "${orders[@]}") $(sized orders-of-user "${orders[@]}")
   route_contestants "${routes[@]}"
   # shellcheck disable=SC2046
-  rounds routes "$growth_rounds" "$growth_seconds" 16 $(sized routes "${routes[@]}")
+  rounds routes $((growth_rounds * 2 + 1)) "$growth_seconds" 16 $(sized routes "${routes[@]}") # little is looked for
   call_contestants "${calls[@]}"
   # shellcheck disable=SC2046
   rounds calls "$growth_rounds" "$growth_seconds" '1 16' call-user $(sized calls "${calls[@]}")
@@ -77,9 +77,10 @@ measure() {
   growth
   progress memory
   under_way "$held"
-  after_requests "$worked"
+  work_on "$worked"
   progress starts
   starts "$start_count"
+  rested_memory
   progress ''
 }
 
@@ -96,6 +97,9 @@ save() {
   rm -- "$result.part"
 }
 
+for tool in wrk jq sqlite3 lighttpd curl; do
+  command -v "$tool" >/dev/null || fail "$tool is not installed; \`.ci/packages bench\` installs it"
+done
 settings
 place_make
 measure

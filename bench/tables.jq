@@ -30,7 +30,7 @@ def growth: . as $all
     | map(. as [$name, $title] | $all.figures[] | select(.name == $name)
       | . as $one | [$title, "\(.size)", (.rate.median | fixed(0)), (.p50_ms.median | fixed(2)),
           ([$all.comparisons.growth[] | select(.of == $name and .size == $one.size)][0] | spread(2))]))
-  | table(["of what", "so many", "requests/s", "p50 ms", "throughput by that of the least"]);
+  | table(["of what", "so many", "requests/s", "p50 ms", "throughput by that of 10"]);
 
 def calls: . as $all | [.figures[] | select(.name == "calls" and .clients == 1) | .size] | unique
   | map(. as $size | [$size, (1, 16) as $clients | $all.figures[] | select(.name == "calls" and .size == $size and .clients == $clients)]
