@@ -87,7 +87,7 @@ ask() {
   before=$(counts | wc -l)
   for ((i = 1; i <= $2; i++)); do
     code=$(curl -q -s --noproxy '*' -A instructions --max-time 30 -o "$place/reply" -w '%{http_code}' "http://127.0.0.1:$port$1")
-    [[ $code == 200 ]] || fail "$1 was answered $code"
+    [[ $code == 200 ]] || fail "$1 was answered $code:" "$(cat -- "$place/reply")" "$(tail -n 20 -- "$place/run/gateway.log")"
     [[ ! ${3:-} ]] || await "$((before + i))"
   done
 }

@@ -117,6 +117,7 @@ int pass_through(struct request *request, struct reply *reply, const struct conf
             forward_request(request, config->name), &route->request.fields, &passage.values),
         .timeout_ms = timeout_ms,
         .deadline_us = request->arrived_us + timeout_ms * 1000LL,
+        .request_ms = timeout_ms,
         .arena = request->arena,
         .key = upstream_key(route->upstream, &passage.values),
         .read = has_body(request) ? read_body : NULL,
