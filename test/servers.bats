@@ -55,12 +55,14 @@ is_used() { gets 3 "${2:-/moody}" && (($(calls_of "$1") > 0)); }
 
 good_mood() { for name in a b c; do mood "$name"; done; }
 
+# One that was slow once, as any may be on a busy machine, gets few calls for a while.
+is_spread() {
+  [ "$(gets 30 /moody)" = 30 ] && (($(calls_of a) >= 10 && $(calls_of b) >= 10 && $(calls_of c) >= 10))
+}
+
 @test "calls are spread over all servers" {
   good_mood
-  [ "$(gets 90 /moody)" = 90 ]
-  for name in a b c; do
-    (($(calls_of "$name") >= 10)) || { echo "$name had $(calls_of "$name")" && return 1; }
-  done
+  wait_until is_spread
 }
 
 @test "in turn, servers get calls as their weights say" {
