@@ -233,6 +233,35 @@ static bool read_length(const char *text, int64_t *length)
     return true;
 }
 
+/* Do two header fields have one variable? A web server joins a field that is repeated, but
+ * Accept-Language and Accept_Language have one name in CGI. Who reads the first and who passes both
+ * on would answer different requests. */
+static bool has_twins(const struct request *request)
+{
+    size_t count = 0, size = 64;
+    while (request->variables[count])
+        count++;
+    while (size < count * 2)
+        size *= 2;
+    const char **seen = arena_zero(request->arena, size * sizeof *seen);
+    for (char **variable = request->variables; *variable; variable++) {
+        const char *name = behind(*variable, "HTTP_");
+        uint64_t hash = ids.start[0];
+        size_t len = 0;
+        if (!name)
+            continue;
+        for (; name[len] && name[len] != '='; len++)
+            hash = (hash ^ (unsigned char)name[len]) * UINT64_C(0x100000001b3);
+        size_t at = (hash ^ hash >> 32) & (size - 1);
+        for (; seen[at]; at = (at + 1) & (size - 1)) {
+            if (strncmp(seen[at], name, len) == 0 && seen[at][len] == name[len])
+                return true;
+        }
+        seen[at] = name;
+    }
+    return false;
+}
+
 int request_fill(struct request *request, char **variables, int64_t body_max, const char **why)
 {
     request->variables = variables;
@@ -257,6 +286,8 @@ int request_fill(struct request *request, char **variables, int64_t body_max, co
         *why = "The path has a broken percent-encoding";
     else if (!read_length(request_variable(request, "CONTENT_LENGTH"), &request->body_length))
         *why = "Content-Length is no number of bytes";
+    else if (has_twins(request))
+        *why = "Two header fields differ only in such as '-' and '_'";
     if (*why)
         return 400;
 

@@ -214,6 +214,20 @@ status_is() {
   expect 200 '{"n":2}'
 }
 
+@test "a field that comes under two names at once is 400, and poisons nothing" {
+  local other
+  tell 'Vary=Accept-Language'
+  for other in Accept_Language accept_language Accept.Language; do
+    get "/long/$me" -H 'Accept-Language: en' -H "$other: xx"
+    expect 400
+    get "/long/$me" -H "$other: xx" -H 'Accept-Language: en'
+    expect 400
+  done
+  was_asked 0
+  get "/long/$me" -H 'Accept-Language: en' -H 'Accept-Language: de'
+  expect 200 '{"n":1}'
+}
+
 @test "CORS fields are each client's own" {
   get "/cors/$me" -H 'Origin: https://a.example'
   get "/cors/$me" -H 'Origin: https://b.example'
@@ -529,8 +543,11 @@ status_is() {
 
 @test "nobody else can purge, and no route is reached over that socket" {
   get "/long/$me"
-  request DELETE "/cache/long/$me" -H 'GATEWAY_ADMIN: 1' -H 'Gateway-Admin: 1'
-  expect 404
+  local field
+  for field in GATEWAY_ADMIN Gateway-Admin; do
+    request DELETE "/cache/long/$me" -H "$field: 1"
+    expect 404
+  done
   get "/long/$me"
   expect 200 '{"n":1}'
   get_admin "/long/$me"

@@ -50,6 +50,9 @@ static void requests(void **state)
         { { "HTTP_CONNECTION=Content-Type, X-Forwarded-For", "CONTENT_TYPE=text/x",
               "HTTP_X_FORWARDED_FOR=9.9.9.9", "REMOTE_ADDR=10.0.0.1" },
             "X-Forwarded-For: 10.0.0.1\nX-Forwarded-Proto: http\nVia: 1.1 gw\nX-Request-ID: id\n" },
+        { { "HTTP_CONTENT_LENGTH=3", "HTTP_CONTENT_TYPE=evil/x", "HTTP_PROXY_CONNECTION=x",
+              "HTTP_HTTP2_SETTINGS=x" },
+            "X-Forwarded-Proto: http\nVia: 1.1 gw\nX-Request-ID: id\n" },
         { { "HTTP_IF_NONE_MATCH=\"a\"", "HTTP_X_EMPTY=", "HTTP_X_BAD=a\nX-Evil: 1", "HTTP_=x" },
             "If-None-Match: \"a\"\nX-Empty: \nX-Forwarded-Proto: http\nVia: 1.1 gw\n"
             "X-Request-ID: id\n" },

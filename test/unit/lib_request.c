@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <limits.h>
+#include <stdio.h>
 #include "lib/connection.h"
 #include "lib/log.h"
 #include "lib/request.h"
@@ -99,6 +100,50 @@ static void refusals(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++)
         fill(cases[i].variables, cases[i].expected);
+}
+
+static void fields_with_one_variable_are_refused(void **state)
+{
+    static const struct {
+        int expected;
+        const char *first, *second;
+    } cases[] = {
+        { 0, "HTTP_A=1", "HTTP_B=1" },
+        { 0, "HTTP_A=1", "HTTP_A_=1" },
+        { 0, "HTTP_A_=1", "HTTP_A=1" },
+        { 0, "HTTP_A", "HTTP_A=" },
+        { 0, "CONTENT_TYPE=a/b", "HTTP_CONTENT_TYPE=c/d" },
+        { 0, "A=1", "A=1" },
+        { 400, "HTTP_A=1", "HTTP_A=2" },
+        { 400, "HTTP_A=", "HTTP_A=" },
+        { 400, "HTTP_ACCEPT_LANGUAGE=en", "HTTP_ACCEPT_LANGUAGE=xx" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const char *variables[] = { GET, cases[i].first, "REQUEST_URI=/", cases[i].second, NULL };
+        fill(variables, cases[i].expected);
+    }
+}
+
+/* However many fields: of different names none is taken for another, and one that is there twice is
+ * found wherever it stands. */
+static void of_many_fields_one_that_is_there_twice_is_found(void **state)
+{
+    enum { MANY = 1500 };
+    static char fields[MANY][16];
+    const char *variables[MANY + 4] = { GET, "REQUEST_URI=/" };
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        snprintf(fields[i], sizeof(fields[i]), "HTTP_%d=", i);
+        variables[2 + i] = fields[i];
+    }
+    fill(variables, 0);
+    for (int i = 0; i < MANY; i += 100) {
+        variables[2 + MANY] = fields[i];
+        fill(variables, 400);
+    }
 }
 
 static void targets(void **state)
@@ -310,6 +355,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refusals),
+        cmocka_unit_test(fields_with_one_variable_are_refused),
+        cmocka_unit_test(of_many_fields_one_that_is_there_twice_is_found),
         cmocka_unit_test(targets),
         cmocka_unit_test(methods),
         cmocka_unit_test(looking_up),
