@@ -115,7 +115,7 @@ int main(int argc, char **argv)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     if (argc != 5 || strlen(argv[3]) >= sizeof address.sun_path)
         errx(2, "usage: start COUNT URI SOCKET PROGRAM");
-    strcpy(address.sun_path, argv[3]);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", argv[3]);
     make_request(argv[2]);
     signal(SIGALRM, give_up);
     for (int left = atoi(argv[1]); left > 0; left--) {
