@@ -32,6 +32,15 @@ static void add_field(struct call *call, struct str name, struct str value)
     call->last_field = field;
 }
 
+/* "Content-Length :" is a length for one and nothing for the next (RFC 9112 section 5.1). */
+static bool is_name(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.at[i] <= ' ' || text.at[i] == 0x7f)
+            return false;
+    return text.len > 0;
+}
+
 static bool is_number(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
@@ -60,11 +69,10 @@ enum head_result head_line(struct call *call, struct str line)
     /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
     if (*line.at == ' ' || *line.at == '\t')
         return HEAD_BAD;
-    const char *colon = memchr(text.at, ':', text.len);
-    if (!colon)
-        return HEAD_MORE; /* curl has refused what matters */
-    struct str name = { text.at, (size_t)(colon - text.at) };
-    add_field(call, trim(name), trim((struct str){ colon + 1, text.len - name.len - 1 }));
+    struct str value = text, name = str_take(&value, ':');
+    if (name.len == text.len || !is_name(name))
+        return HEAD_BAD;
+    add_field(call, name, trim(value));
     return HEAD_MORE;
 }
 

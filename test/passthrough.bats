@@ -421,7 +421,7 @@ expect_continue() {
 
 @test "a service that does not speak HTTP is 502" {
   local path
-  for path in /garbage /garbage/tcp /switching /two-lengths /folded; do
+  for path in /garbage /garbage/tcp /switching /two-lengths /folded /spaced /colonless /nameless; do
     get "$path"
     expect 502
     [[ $(field .error) == *" service error" && $(field '.message|type') == string ]]
