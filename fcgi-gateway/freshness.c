@@ -264,6 +264,7 @@ struct freshness freshness_judge(
     freshness.is_for_all = is_for_all(&orders);
     freshness.is_said = is_said;
     freshness.is_strict = orders.no_cache || orders.must_revalidate;
+    freshness.is_firm = freshness.is_strict || orders.s_maxage_ms != NOT_SAID;
     freshness.lifetime_ms = is_said ? lifetime : setting->ttl_ms;
     if (orders.no_cache)
         freshness.lifetime_ms = 0;
@@ -290,7 +291,7 @@ enum freshness_use freshness_use(
         return FRESHNESS_FRESH;
     if (freshness->is_strict)
         return FRESHNESS_SPENT;
-    if (wish->max_stale_ms >= 0 && late <= wish->max_stale_ms)
+    if (!freshness->is_firm && wish->max_stale_ms >= 0 && late <= wish->max_stale_ms)
         return FRESHNESS_FRESH;
     if (late < freshness->stale_while_ms)
         return FRESHNESS_STALE;

@@ -43,6 +43,7 @@ struct freshness {
     bool is_for_all;  /* public and such: also for requests with credentials (section 3.5) */
     bool is_said;     /* the lifetime is the service's word, not the route's */
     bool is_strict;   /* no-cache, must-revalidate: never used when it is not fresh */
+    bool is_firm;     /* so, or s-maxage: not even where a client would take it (5.2.2.10) */
     long long age_ms; /* when it came: it may have been in a cache before */
     long long lifetime_ms;
     long long stale_while_ms; /* after the lifetime: used while somebody asks the service */

@@ -211,6 +211,28 @@ static void use_depends_on_age_and_wishes(void **state)
     }
 }
 
+static void what_s_maxage_makes_stale_no_client_can_take(void **state)
+{
+    static const struct {
+        const char *cache_control, *wish;
+        enum freshness_use use;
+    } cases[] = {
+        { "max-age=1", "max-stale", FRESHNESS_FRESH },
+        { "s-maxage=1", "max-stale", FRESHNESS_SPENT },
+        { "max-age=9, s-maxage=1", "max-stale=60", FRESHNESS_SPENT },
+        { "s-maxage=9", "max-stale", FRESHNESS_FRESH },
+        { "s-maxage=1, stale-while-revalidate=9", "max-stale", FRESHNESS_STALE },
+        { "s-maxage=1, stale-if-error=9", NULL, FRESHNESS_FALLBACK },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct freshness freshness = judge(200, cases[i].cache_control, NULL);
+        struct freshness_wish wish = freshness_wish(str_of(cases[i].wish), (struct str){ NULL, 0 });
+        if (freshness_use(&freshness, &wish, 2000) != cases[i].use)
+            fail_msg("'%s' for '%s'", cases[i].cache_control, cases[i].wish);
+    }
+}
+
 static void pragma_counts_where_nothing_newer_is_said(void **state)
 {
     struct str none = { NULL, 0 };
@@ -252,6 +274,7 @@ int main(void)
         cmocka_unit_test(without_a_ttl_only_the_service_s_word_counts),
         cmocka_unit_test(age_is_what_was_before),
         cmocka_unit_test(use_depends_on_age_and_wishes),
+        cmocka_unit_test(what_s_maxage_makes_stale_no_client_can_take),
         cmocka_unit_test(pragma_counts_where_nothing_newer_is_said),
         cmocka_unit_test(fields_are_found_in_their_text),
     };
