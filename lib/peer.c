@@ -70,6 +70,32 @@ static struct question question(const struct peer *peer, unsigned number)
     return question;
 }
 
+/* Addresses of both families in one form: a socket of IPv6 may have a client of IPv4. */
+static void widen(unsigned char wide[16], int family, const void *address)
+{
+    static const unsigned char mapped[12] = { [10] = 0xff, 0xff };
+    memcpy(wide, mapped, sizeof(mapped));
+    memcpy(family == AF_INET ? wide + sizeof(mapped) : wide, address, family == AF_INET ? 4 : 16);
+}
+
+static bool is_same(int family, const void *address, int other_family, const void *other)
+{
+    unsigned char wide[16], other_wide[16];
+    widen(wide, family, address);
+    widen(other_wide, other_family, other);
+    return memcmp(wide, other_wide, sizeof(wide)) == 0;
+}
+
+/* For what is no connection here, the kernel answers with the listening socket of that port. */
+static bool is_found(const struct peer *peer, const struct inet_diag_msg *found)
+{
+    const struct inet_diag_sockid *id = &found->id;
+    return found->idiag_state != TCP_LISTEN && id->idiag_sport == peer->server_port &&
+           id->idiag_dport == peer->client_port &&
+           is_same(peer->family, peer->server, found->idiag_family, id->idiag_src) &&
+           is_same(peer->family, peer->client, found->idiag_family, id->idiag_dst);
+}
+
 static void learn(struct peer *peer, const struct nlmsghdr *header, size_t len)
 {
     if (header->nlmsg_type == NLMSG_ERROR && len >= NLMSG_LENGTH(sizeof(int))) {
@@ -79,15 +105,21 @@ static void learn(struct peer *peer, const struct nlmsghdr *header, size_t len)
     if (header->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
         len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg))) {
         const struct inet_diag_msg *found = NLMSG_DATA(header);
-        peer->is_gone = found->idiag_state != TCP_ESTABLISHED;
-        peer->was_open = true;
+        if (is_found(peer, found)) {
+            peer->is_gone = found->idiag_state != TCP_ESTABLISHED;
+            peer->was_open = true;
+        } else {
+            peer->is_gone = peer->was_open;
+        }
     }
 }
 
-/* All in one message; the kernel answers before send returns, each in one of its own. */
-void peer_ask(int fd, struct peer *peers, unsigned count)
+/* All in one message; the kernel answers before send returns, each in one of its own. Where the
+ * socket had no room for all of them, some are left for the next call to read. */
+void peer_ask(int fd, unsigned *number, struct peer *peers, unsigned count)
 {
     struct question questions[PEER_ASK_MAX];
+    unsigned first = *number;
     union {
         struct nlmsghdr header;
         char bytes[512]; /* an inet_diag_msg with the attributes that nobody asked for */
@@ -95,11 +127,11 @@ void peer_ask(int fd, struct peer *peers, unsigned count)
     ssize_t len;
 
     for (unsigned i = 0; i < count; i++)
-        questions[i] = question(&peers[i], i);
+        questions[i] = question(&peers[i], (*number)++);
     if (count == 0 || send(fd, questions, count * sizeof(*questions), 0) < 0)
         return;
     while ((len = recv(fd, &reply, sizeof(reply), MSG_DONTWAIT)) >= (ssize_t)sizeof(reply.header)) {
-        if (reply.header.nlmsg_seq < count)
-            learn(&peers[reply.header.nlmsg_seq], &reply.header, (size_t)len);
+        if (reply.header.nlmsg_seq - first < count)
+            learn(&peers[reply.header.nlmsg_seq - first], &reply.header, (size_t)len);
     }
 }

@@ -25,7 +25,8 @@ int peer_open(void);
 #define PEER_ASK_MAX 32 /* so that all answers find room in the socket */
 
 /* Sets `is_gone` and `was_open` of up to PEER_ASK_MAX. Leaves them as they are where nobody knows:
- * addresses that were never those of a connection on this machine say nothing. Never waits. */
-void peer_ask(int fd, struct peer *peers, unsigned count);
+ * addresses that were never those of a connection on this machine say nothing. Never waits. The
+ * number of the next question in *number, which begins anywhere, is the socket's. */
+void peer_ask(int fd, unsigned *number, struct peer *peers, unsigned count);
 
 #endif

@@ -118,13 +118,13 @@ static void tell(const struct watcher *watcher, const struct batch *batch)
 }
 
 /* The kernel is asked without the lock: nobody who comes or goes has to wait for its answer. */
-static void look_at_all(struct watcher *watcher, int kernel)
+static void look_at_all(struct watcher *watcher, int kernel, unsigned *number)
 {
     struct batch batch;
     for (unsigned from = 0; from < watcher->seat_count;) {
         from = gather(watcher, from, &batch);
         pthread_mutex_unlock(&watcher->lock);
-        peer_ask(kernel, batch.peers, batch.count);
+        peer_ask(kernel, number, batch.peers, batch.count);
         pthread_mutex_lock(&watcher->lock);
         tell(watcher, &batch);
     }
@@ -134,12 +134,13 @@ static void *run(void *argument)
 {
     struct watcher *watcher = argument;
     int kernel = peer_open();
+    unsigned number = 0; /* of questions to the kernel */
     pthread_mutex_lock(&watcher->lock);
     for (int idle = 0; idle < IDLE_LOOKS_MAX && !watcher->is_ending;) {
         wait_a_while(watcher);
         if (kernel < 0)
             kernel = peer_open(); /* there may be a descriptor again */
-        look_at_all(watcher, kernel);
+        look_at_all(watcher, kernel, &number);
         idle = watcher->taken > 0 ? 0 : idle + 1;
     }
     watcher->is_running = false;
