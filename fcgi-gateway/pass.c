@@ -33,11 +33,15 @@ static ssize_t read_body(struct call *call, void *bytes, size_t size)
     return request_read(passage->values.request, bytes, size);
 }
 
+/* A body that is there takes none of its time: whoever waited for a place with it has only what is
+ * left. One that must be waited for, or is long enough to be streamed, may move on and on. */
 static int body_fd(struct call *call)
 {
-    struct passage *passage = call->context;
-    forget_deadline(call);
-    return request_body_fd(passage->values.request);
+    const struct request *request = ((struct passage *)call->context)->values.request;
+    int fd = request_body_fd(request);
+    if (fd >= 0 || request->body_length >= REQUEST_STREAMED_MIN)
+        forget_deadline(call);
+    return fd;
 }
 
 static bool start_reply(struct call *call)

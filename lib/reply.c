@@ -9,10 +9,6 @@
 #include "request.h"
 #include "route.h"
 
-/* Shorter bodies the web server has whole before it asks us (lighttpd/common.conf, nginx by
- * itself); what we leave of them is no hindrance to the client's next request. */
-#define BODY_STREAMED_MIN 1000000
-
 /* So much fits into the socket to the web server, whatever the client does. */
 #define SENT_AT_ONCE (64 * 1024)
 
@@ -180,7 +176,7 @@ static bool send_head(struct reply *reply, int status, long long length)
     buf_text(&head, "X-Request-ID: ");
     buf_add(&head, request->id, strnlen(request->id, REQUEST_ID_MAX));
     /* Nobody will read the rest: what follows it on this connection would be lost. */
-    if (request->connection->body_left > 0 && request->body_length >= BODY_STREAMED_MIN)
+    if (request->connection->body_left > 0 && request->body_length >= REQUEST_STREAMED_MIN)
         buf_text(&head, "\r\nConnection: close");
     if (length >= 0) {
         buf_text(&head, "\r\nContent-Length: ");

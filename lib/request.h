@@ -13,6 +13,9 @@
 
 #define REQUEST_ID_MAX 64
 
+/* Shorter bodies the web server collects before it sends the request on; longer ones it streams. */
+#define REQUEST_STREAMED_MIN 1000000
+
 struct connection; /* the transport behind it, see connection.h; not for handlers */
 
 struct request {

@@ -20,6 +20,8 @@ setup_file() {
   "upstreams": {
     "odd":     { "servers": ["${ODD}"], "timeout": "1s", "title": "Odd service", "breaker": null },
     "tcp":     { "servers": ["${TCP}"], "timeout": "1s", "title": "TCP service", "breaker": null },
+    "single":  { "servers": ["${ODD}"], "timeout": "5s", "title": "Single service", "breaker": null,
+                 "max_concurrent": 1, "queue": 1 },
     "gone":    { "servers": ["${GONE}"], "title": "Gone service" },
     "refused": { "servers": ["http://127.0.0.1:1"], "title": "Refused service" }
   },
@@ -27,6 +29,8 @@ setup_file() {
   "routes": {
     "GET,POST,PUT,PATCH,DELETE,OPTIONS /{any*}": "odd",
     "GET,POST /{behaviour}/tcp": "tcp",
+    "GET /single/{name}":        { "pass": "single /hold/{name}", "timeout": "2s" },
+    "POST /single/{name}":       { "pass": "single /hold/{name}", "timeout": "4s" },
     "GET /{behaviour}/gone":     "gone",
     "GET /{behaviour}/refused":  "refused"
   }
@@ -437,6 +441,19 @@ expect_continue() {
   expect 200 ok
   get '/slow?ms=600'
   expect 200 '{"ok":true}'
+}
+
+@test "who waited for a place with a body that is there has no more time for it" {
+  is_held() { get /held/first && [ "$(field .held)" = true ]; }
+  curl -s --max-time 20 -o /dev/null "$URL/single/first" 3>&- &
+  wait_until is_held
+  request POST /single/second --data x -H 'X-Request-ID: second'
+  expect 504
+  wait_until grep -q ' second POST ' "$RUN_DIR/gateway.log"
+  local took
+  took=$(sed -nE 's/.* second POST .* 504 ([0-9]+)\.[0-9]ms .*/\1/p' "$RUN_DIR/gateway.log")
+  # 4 s, of which the first one had the place for 2; not 4 more behind those
+  ((took >= 3990 && took < 5500)) || { echo "$took ms" && return 1; }
 }
 
 @test "a service that says no before it has read the body is heard" {
