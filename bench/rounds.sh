@@ -69,6 +69,7 @@ warm() {
   fi
   read -r requests _ _ bad broken _ <<<"$said"
   check_count "$key" "$clients" "$requests" "$bad" "$broken"
+  printf '%s %d\n' "$key" "$requests" >>"$place/warmed"
 }
 
 check_count() {

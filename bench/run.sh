@@ -22,7 +22,7 @@ result=${1:-$BUILD/bench/$form.json}
 # What is measured, and how often; see `make bench` in docs/performance.md.
 settings() {
   rounds=5 seconds=0.35 clients=(1 16 64 256)
-  orders=(10 1000 100000 1000000) routes=(1 10 100 1000) calls=(1 2 4 8 16)
+  orders=(10 1000 1000000) routes=(1 10 1000) calls=(1 4 8 16)
   bodies=(1000 100000 1000000 10000000) growth_rounds=3 growth_seconds=0.35
   held=1000 worked=1000000 start_count=11
   [[ $form == quick ]] || return 0
@@ -42,13 +42,17 @@ sized() {
 # One client also makes the calls themselves that a composed reply waits for.
 by_clients() {
   local number each
-  local those=(direct mod_proxy gateway hello user-orders dashboard user-orders-shared dashboard-shared)
-  local calls=(call-user call-orders call-users-summary call-orders-summary)
+  local those=(direct mod_proxy gateway hello user-orders dashboard)
+  local crowd=(user-orders-shared dashboard-shared) # one client shares with nobody
+  local alone=(call-user call-orders call-users-summary call-orders-summary)
   for ((number = 1; number <= rounds; number++)); do
     for each in "${clients[@]}"; do
       progress "round $number of $rounds, $each clients"
-      ((each > 1)) || round clients "$number" "$seconds" 1 "${calls[@]}"
-      round clients "$number" "$seconds" "$each" "${those[@]}"
+      if ((each > 1)); then
+        round clients "$number" "$seconds" "$each" "${those[@]}" "${crowd[@]}"
+      else
+        round clients "$number" "$seconds" "$each" "${those[@]}" "${alone[@]}"
+      fi
     done
     forget_logs
   done

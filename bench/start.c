@@ -32,26 +32,23 @@ static void add_record(int type, const void *content, size_t len)
     request_len += sizeof head + len;
 }
 
-static size_t add_parameter(char *at, const char *name, const char *value)
+/* Name and value are below 128 bytes and not empty: a byte is enough for each length. */
+static size_t add_parameter(char *at, size_t room, const char *name, const char *value)
 {
-    size_t name_len = strlen(name), value_len = strlen(value);
-    at[0] = (char)name_len;
-    at[1] = (char)value_len; /* both below 128: one byte each */
-    memcpy(at + 2, name, name_len);
-    memcpy(at + 2 + name_len, value, value_len);
-    return 2 + name_len + value_len;
+    return (size_t)snprintf(
+        at, room, "%c%c%s%s", (int)strlen(name), (int)strlen(value), name, value);
 }
 
 static void make_request(const char *uri)
 {
     char parameters[REQUEST_MAX / 2];
     size_t len = 0;
-    if (strlen(uri) > 127)
-        errx(2, "too long: %s", uri);
-    len += add_parameter(parameters + len, "REQUEST_METHOD", "GET");
-    len += add_parameter(parameters + len, "REQUEST_URI", uri);
-    len += add_parameter(parameters + len, "SERVER_PROTOCOL", "HTTP/1.1");
-    len += add_parameter(parameters + len, "REMOTE_ADDR", "127.0.0.1");
+    if (strlen(uri) > 127 || !*uri)
+        errx(2, "too long, or empty: %s", uri);
+    len += add_parameter(parameters + len, sizeof parameters - len, "REQUEST_METHOD", "GET");
+    len += add_parameter(parameters + len, sizeof parameters - len, "REQUEST_URI", uri);
+    len += add_parameter(parameters + len, sizeof parameters - len, "SERVER_PROTOCOL", "HTTP/1.1");
+    len += add_parameter(parameters + len, sizeof parameters - len, "REMOTE_ADDR", "127.0.0.1");
     add_record(1, "\0\1\0\0\0\0\0", 8); /* begin: a responder, one request of this connection */
     add_record(4, parameters, len);
     add_record(4, "", 0);
