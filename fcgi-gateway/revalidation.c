@@ -10,6 +10,9 @@
 #include "lib/log.h"
 #include "sameness.h"
 
+/* How long a service that failed is left alone, as far as one reply goes. */
+#define QUIET_US (1000 * 1000LL)
+
 /* A request like the one that found the stale reply; of the arena, as the connection with all that
  * belongs to it is gone. */
 struct revalidation {
@@ -120,8 +123,10 @@ static void ask(struct revalidation *self, struct reply *reply, const struct rou
     fetch_it.may_fall_back = false;
     fetch_it.seat = NULL;
     int status = fetch(&fetch_it);
-    if (status >= 500)
-        log_problem(&self->request, "a stale reply could not be made fresh: status %d", status);
+    if (status < 500)
+        return;
+    self->stale->quiet_to_us = log_clock_us() + QUIET_US;
+    log_problem(&self->request, "a stale reply could not be made fresh: status %d", status);
 }
 
 static void run(void *context)
@@ -148,6 +153,10 @@ void revalidation_plan(const struct fetch *fetch, struct stored *stale)
     struct request *request = fetch->request;
     if (request->after || atomic_flag_test_and_set(&stale->is_claimed))
         return;
+    if (log_clock_us() < stale->quiet_to_us) {
+        atomic_flag_clear(&stale->is_claimed);
+        return;
+    }
     request->after_context = copy_request(fetch, stale);
     request->after = run;
 }

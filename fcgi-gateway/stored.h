@@ -20,6 +20,7 @@ struct stored {
     size_t bytes;         /* of memory */
 
     atomic_flag is_claimed; /* somebody asks the service whether it is still the same */
+    long long quiet_to_us;  /* whoever claims it then does not ask before: asking has just failed */
     atomic_uint users;      /* stored.c's own */
 };
 

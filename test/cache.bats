@@ -21,7 +21,10 @@ write_config() {
   cat >"$GATEWAY_CONFIG" <<JSON
 {
   "name": "test",
-  "upstreams": { "odd": { "servers": ["\${ODD}"], "title": "Odd service", "timeout": "20s", "retry": null } },
+  "upstreams": {
+    "odd": { "servers": ["\${ODD}"], "title": "Odd service", "timeout": "20s", "retry": null },
+    "frail": { "servers": ["\${ODD}"], "retry": null, "breaker": null, "outlier": null }
+  },
   "limits": { "body": "1MiB", "cache": "4MiB" },
   "routes": {
     "GET,POST,DELETE /long/{name}": { "pass": "odd /told/{name}", "cache": "1h" },
@@ -31,6 +34,7 @@ write_config() {
     "GET /late/{name}":  { "pass": "odd /told/{name}", "cache": "1h" },
     "GET /short/{name}": { "pass": "odd /told/{name}", "cache": "1ms" },
     "GET /stale/{name}": { "pass": "odd /told/{name}", "cache": "1ms stale 1h" },
+    "GET /failing/{name}": { "pass": "frail /told/{name}", "cache": "1ms stale 1h" },
     "GET /said/{name}":  { "pass": "odd /told/{name}", "cache": { "stale": "1h" } },
     "GET /none/{name}":  "odd",
     "GET /huge":         { "pass": "odd", "cache": "1h" },
@@ -379,6 +383,19 @@ status_is() {
     get "/stale/$me"
     expect 200 '{"n":1}'
   done
+}
+
+@test "a service that fails is not asked again by each client with a stale reply" {
+  local i start=$SECONDS
+  get "/failing/$me"
+  tell status=503
+  for i in {1..50}; do
+    get "/failing/$me"
+    expect 200 '{"n":1}'
+  done
+  (($(asked) <= 3 + SECONDS - start)) || { echo "asked $(asked) times" && return 1; }
+  tell ''
+  wait_until eval 'get "/failing/$me" && [[ $body != "{\"n\":1}" ]]'
 }
 
 @test "where the service wants to be asked first, an old reply stands in for an error" {
