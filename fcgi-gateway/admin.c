@@ -6,6 +6,7 @@
  */
 #include "admin.h"
 #include "cache.h"
+#include "lib/uri.h"
 
 static int tell_cache(struct request *request, struct reply *reply, const struct config *config)
 {
@@ -22,7 +23,8 @@ static int purge(
 {
     struct buf body;
     buf_init(&body, request->arena);
-    buf_printf(&body, "{\"purged\":%zu}", cache_purge(config->cache, path));
+    struct str pattern = uri_one_spelling(path, request->arena);
+    buf_printf(&body, "{\"purged\":%zu}", cache_purge(config->cache, pattern));
     return reply_json(reply, 200, buf_as_str(&body));
 }
 

@@ -11,7 +11,7 @@
 /* What a reply is kept under. */
 struct cache_key {
     struct str text; /* tells it from all others, but for those of the same Vary */
-    struct str path; /* the request's, raw: for purges */
+    struct str path; /* the request's, in one spelling: for purges */
 };
 
 /* Who looks for a reply: has the request what this one was made for (RFC 9111 section 4.1)? Called

@@ -40,6 +40,12 @@ static void add_inputs(
     }
 }
 
+struct str sameness_path(const struct request *request)
+{
+    return uri_one_spelling(request->path, request->arena);
+}
+
+/* By the path as it was written: a service may answer otherwise where it is written otherwise. */
 struct cache_key sameness_key(
     const struct request *request, const struct route *route, const struct config *config)
 {
@@ -53,14 +59,14 @@ struct cache_key sameness_key(
     add_inputs(&key, request, config->defaults.request_inputs);
     if (route->kind == ROUTE_HEALTH) { /* which says its port, and nothing else of the request */
         add_part(&key, str_of(request_variable(request, "SERVER_PORT")));
-        return (struct cache_key){ buf_as_str(&key), request->path };
+        return (struct cache_key){ buf_as_str(&key), sameness_path(request) };
     }
     /* Services are told both, as X-Forwarded-Host and -Proto, and may make links of them. */
     add_field(&key, request, "Host");
     add_part(&key, str_of(request_variable(request, "REQUEST_SCHEME")));
     if (route->kind == ROUTE_PASS)
         add_part(&key, request->has_query ? request->query : (struct str){ NULL, 0 });
-    return (struct cache_key){ buf_as_str(&key), request->path };
+    return (struct cache_key){ buf_as_str(&key), sameness_path(request) };
 }
 
 struct str sameness_flight_key(

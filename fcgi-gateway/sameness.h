@@ -11,7 +11,10 @@
 struct cache_key sameness_key(
     const struct request *request, const struct route *route, const struct config *config);
 
-/* The same with what else tells people apart, for requests at the same time; `purges` keeps apart
+/* What a change of the request's path makes go: the path, however it is written. */
+struct str sameness_path(const struct request *request);
+
+/* The key with what else tells people apart, for requests at the same time; `purges` keeps apart
  * what was asked for before and after a change. */
 struct str sameness_flight_key(
     const struct request *request, const struct cache_key *key, unsigned purges);

@@ -288,7 +288,7 @@ static bool is_own(const struct route *route, int status)
 static int answer_change(struct request *request, struct reply *reply, const struct config *config,
     const struct route_match *match, const struct sharing_route *route)
 {
-    struct change change = { { on_head, on_body }, config->cache, request->path };
+    struct change change = { { on_head, on_body }, config->cache, sameness_path(request) };
     reply->tap = &change.tap;
     int status = route->answer(request, reply, config, match);
     reply->tap = NULL;

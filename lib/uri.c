@@ -110,6 +110,32 @@ void uri_mend(struct buf *out, struct str text)
     }
 }
 
+struct str uri_one_spelling(struct str path, struct arena *arena)
+{
+    struct buf out;
+
+    if (!str_has(path, '%')) {
+        return path;
+    }
+    buf_init(&out, arena);
+    for (size_t i = 0; i < path.len; i++) {
+        char c = path.at[i];
+
+        if (c != '%' || !is_allowed(path, i)) {
+            buf_char(&out, c);
+            continue;
+        }
+        c = (char)(text_hex(path.at[i + 1]) << 4 | text_hex(path.at[i + 2]));
+        i += 2;
+        if (is_unreserved(c) || (unsigned char)c >= 0x80) {
+            buf_char(&out, c);
+        } else {
+            add_encoded(&out, c);
+        }
+    }
+    return buf_as_str(&out);
+}
+
 enum uri_parameter uri_parameter(
     struct str query, const char *name, struct arena *arena, struct str *value)
 {

@@ -23,6 +23,11 @@ void uri_mend(struct buf *out, struct str text);
  * segment and inside a query parameter's name or value. RFC 3986 sections 2.3 and 3.3. */
 void uri_encode(struct buf *out, struct str text);
 
+/* The path in the one spelling of all that are equivalent: resolves %XX of unreserved characters
+ * and of what is not ASCII, and writes all others in upper case (in `arena`, or the text itself
+ * where it has no '%'). RFC 3986 section 6.2.2, RFC 3987 section 5.3.2. */
+struct str uri_one_spelling(struct str path, struct arena *arena);
+
 enum uri_parameter {
     URI_ABSENT,
     URI_PRESENT,

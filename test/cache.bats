@@ -493,6 +493,31 @@ status_is() {
   done
 }
 
+@test "a change makes what is kept go however the path is written" {
+  local kept changed
+  while read -r kept changed; do
+    get "/long/$me$kept"
+    get "/long/$me$kept"
+    status_is 'hit; .*'
+    request PUT "/long/$me$changed" -d x
+    expect 200
+    get "/long/$me$kept"
+    status_is 'fwd=miss; stored'
+  done <<'PATHS'
+abc %61bc
+%61b%2Dc ab-c
+a%2fb a%2Fb
+caf%c3%a9 café
+PATHS
+  get "/long/$me%61bc"
+  run "$CONTROL" purge "/long/$me%61%62c"
+  [ "$status $output" = '0 2 replies forgotten' ]
+  get "/long/$me%2c"
+  request PUT "/long/$me," -d x
+  get "/long/$me%2c"
+  status_is 'hit; .*'
+}
+
 @test "a change that failed leaves what is kept" {
   get "/long/$me"
   tell status=409 "$me-put"

@@ -199,6 +199,31 @@ static void mending(void **state)
     }
 }
 
+static void equivalent_paths_have_one_spelling(void **state)
+{
+    static const struct {
+        const char *path, *expected;
+    } cases[] = {
+        { "/c/abc", "/c/abc" },
+        { "/c/%61b%63", "/c/abc" },
+        { "/%2D%2e%5f%7E%30%5A", "/-._~0Z" },
+        { "/a%2fb%2Fc", "/a%2Fb%2Fc" },
+        { "/%2c%2a%25%00", "/%2C%2A%25%00" },
+        { "/%2561", "/%2561" },
+        { "/caf%c3%A9", "/caf\xc3\xa9" },
+        { "/%6", "/%6" },
+        { "/%zz%", "/%zz%" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct str path = uri_one_spelling(str_of(cases[i].path), &arena);
+        if (!str_is(path, cases[i].expected)) {
+            fail_msg("\"%s\": %.*s", cases[i].path, (int)path.len, path.at);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +233,7 @@ int main(void)
         cmocka_unit_test(every_byte_survives_encoding),
         cmocka_unit_test(mending),
         cmocka_unit_test(parameters),
+        cmocka_unit_test(equivalent_paths_have_one_spelling),
     };
 
     return cmocka_run_group_tests_name("lib/uri", tests, setup, teardown);
