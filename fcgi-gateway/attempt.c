@@ -134,7 +134,7 @@ static enum attempt_step start(
     self->may_go_elsewhere =
         self->may_repeat && retry_budget_has(budget) && has_untried(self, now_us);
     self->started_us = now_us;
-    self->is_told = false;
+    self->is_told = self->is_paid = false;
     return ATTEMPT_STARTED;
 }
 
@@ -275,7 +275,17 @@ struct retry_answer attempt_repeat(
     struct retry_answer answer =
         retry_decide(&self->upstream->retry, &state->budget, question, now_us);
     pthread_mutex_unlock(&state->lock);
+    self->is_paid = answer.verdict == RETRY_YES;
     return answer;
+}
+
+void attempt_refund(struct attempt *self)
+{
+    struct upstream_state *state = self->upstream->state;
+    pthread_mutex_lock(&state->lock);
+    retry_budget_back(&state->budget);
+    pthread_mutex_unlock(&state->lock);
+    self->is_paid = false;
 }
 
 void attempt_outlook(const struct upstream *upstream, struct outlook *outlook)

@@ -27,6 +27,7 @@ struct attempt {
     int count;             /* attempts that were started */
     int server;            /* its place in the upstream */
     bool may_repeat;       /* if it fails: but for the budget */
+    bool is_paid;          /* another one may follow, and the budget has paid for it */
     bool may_go_elsewhere; /* and there are servers that were not tried, and retries */
     const char *why;       /* for people */
     long long retry_after_us, started_us;
@@ -66,6 +67,9 @@ void attempt_crashed(struct attempt *self);
 /* May another one follow? In `question` attempts and draw are filled in here. */
 struct retry_answer attempt_repeat(
     struct attempt *self, struct retry_question *question, long long now_us);
+
+/* That one will not be made: the budget gets it back. */
+void attempt_refund(struct attempt *self);
 
 /* Who waits for a place gets one, where one is free: after a reload there may be more. With the
  * upstream's lock held. */

@@ -1,7 +1,8 @@
 /* retry: may a call that failed be made again, and when.
  *
  * Everything that speaks against it stands in one function, in order; the budget comes last, so
- * that only a retry that will be made takes from it. Which server gets it is balance.c's business.
+ * that only a retry that may be made takes from it; one that is not made after all gives it back.
+ * Which server gets it is balance.c's business.
  */
 #include "retry.h"
 #include "pace.h"
@@ -27,11 +28,21 @@ void retry_budget_init(struct retry_budget *budget)
     budget->percents = BUDGET_FIRST;
 }
 
-void retry_budget_call(struct retry_budget *budget, const struct retry_settings *settings)
+static void put_in(struct retry_budget *budget, int percents)
 {
-    budget->percents += settings->budget_percent;
+    budget->percents += percents;
     if (budget->percents > BUDGET_MAX)
         budget->percents = BUDGET_MAX;
+}
+
+void retry_budget_call(struct retry_budget *budget, const struct retry_settings *settings)
+{
+    put_in(budget, settings->budget_percent);
+}
+
+void retry_budget_back(struct retry_budget *budget)
+{
+    put_in(budget, RETRY_PERCENTS);
 }
 
 bool retry_budget_has(const struct retry_budget *budget)

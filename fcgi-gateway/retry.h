@@ -27,6 +27,9 @@ void retry_budget_init(struct retry_budget *budget);
 /* A request has begun its first call; one that was refused is no call. */
 void retry_budget_call(struct retry_budget *budget, const struct retry_settings *settings);
 
+/* A retry that was taken from it was not made after all. */
+void retry_budget_back(struct retry_budget *budget);
+
 /* Is there one left? */
 bool retry_budget_has(const struct retry_budget *budget);
 

@@ -157,10 +157,28 @@ static void take_step(struct caller *caller, struct course *course, enum attempt
         refuse(course, course->attempt.why, course->attempt.retry_after_us);
 }
 
+/* There is no time for an attempt: the service would work for nobody. */
+static void expire(struct course *course)
+{
+    struct call *call = course->call;
+    course->is_ended = true;
+    if (call->tries > 0 && !course->is_dropped)
+        return;
+    call->outcome = CALL_TIMEOUT;
+    call->cause = NULL;
+    call->is_past_deadline = course->deadline_us == call->deadline_us;
+    call->status = 0;
+    call->first_field = call->last_field = NULL;
+}
+
 static void begin(struct caller *caller, struct course *course)
 {
+    long long now_us = log_clock_us();
     course->pause_until_us = 0;
-    take_step(caller, course, attempt_begin(&course->attempt, course->call->key, log_clock_us()));
+    if (now_us >= course->deadline_us)
+        expire(course);
+    else
+        take_step(caller, course, attempt_begin(&course->attempt, course->call->key, now_us));
 }
 
 static void tell(struct course *course, enum breaker_end end, bool is_repeated, long long now_us)
@@ -337,6 +355,8 @@ static struct call *end(struct caller *caller, struct course *course)
     while (*link != course)
         link = &(*link)->next;
     *link = course->next;
+    if (course->attempt.is_paid)
+        attempt_refund(&course->attempt);
     course->call->took_us = log_clock_us() - course->started_us;
     course->call->course = NULL;
     return course->call;
