@@ -240,8 +240,11 @@ static bool may_be_kept(
 static void set_stale(struct freshness *freshness, const struct orders *orders,
     const struct freshness_setting *setting)
 {
-    /* Section 5.2.2.10: s-maxage means that nothing older is wanted, if nothing else is said. */
-    long long unsaid = orders->s_maxage_ms != NOT_SAID ? 0 : setting->stale_ms;
+    /* Section 5.2.2.10: s-maxage means that nothing older is wanted, if nothing else is said. So
+     * does a lifetime of nothing. */
+    bool wants_asking = freshness->is_said && freshness->lifetime_ms == 0;
+    bool is_route_heard = orders->s_maxage_ms == NOT_SAID && !wants_asking;
+    long long unsaid = is_route_heard ? setting->stale_ms : 0;
     if (freshness->is_strict)
         return;
     freshness->stale_while_ms =

@@ -410,6 +410,17 @@ status_is() {
   expect 404
 }
 
+@test "what the service gives no time is not sent stale, whatever the route says" {
+  tell 'Cache-Control=max-age=0&ETag="a"'
+  get "/stale/$me"
+  get "/stale/$me"
+  expect 200
+  status_is 'fwd=stale; fwd-status=304; stored'
+  tell status=503
+  get "/stale/$me"
+  expect 503
+}
+
 @test "must-revalidate is never answered by what is not fresh" {
   tell 'Cache-Control=max-age=0,must-revalidate&ETag="a"'
   get "/stale/$me"
