@@ -30,6 +30,7 @@ struct fetching {
     struct request asked; /* the request as the route gets it */
     long long asked_us;
     int status;                 /* that the route's reply had */
+    bool is_whole;              /* made here: an error, or of several replies */
     struct freshness freshness; /* of it */
     bool is_kept;               /* it is to be */
     struct str held_fields;     /* of a reply that is withheld */
@@ -126,6 +127,13 @@ static void begin_draft(struct fetching *self, int status, struct str fields)
     stored_begin(&self->draft, status, buf_as_str(&kept), longest(self));
 }
 
+/* RFC 9211 section 2.3: of the next hop's reply, where there was one. */
+static void add_forwarded_status(const struct fetching *self, int status, struct buf *words)
+{
+    if (!self->is_whole)
+        buf_printf(words, "; fwd-status=%d", status);
+}
+
 static struct str cache_status(const struct fetching *self, int status)
 {
     const struct fetch *fetch = self->fetch;
@@ -135,7 +143,7 @@ static struct str cache_status(const struct fetching *self, int status)
         return buf_as_str(&words);
     buf_printf(&words, "fwd=%s", fetch->forwarded);
     if (fetch->old)
-        buf_printf(&words, "; fwd-status=%d", status);
+        add_forwarded_status(self, status, &words);
     if (self->is_kept)
         buf_text(&words, "; stored");
     return buf_as_str(&words);
@@ -305,8 +313,8 @@ static int answer_from_old(struct fetching *self)
     int asked_status = self->status;
     struct buf words;
     buf_init(&words, fetch->request->arena);
-    buf_printf(&words, "fwd=%s; fwd-status=%d", fetch->forwarded ? fetch->forwarded : "stale",
-        asked_status);
+    buf_printf(&words, "fwd=%s", fetch->forwarded ? fetch->forwarded : "stale");
+    add_forwarded_status(self, asked_status, &words);
     struct stored *stored = asked_status == 304 ? freshen(self) : stored_use(fetch->old);
     buf_text(&words, asked_status != 304 ? "; detail=stale-if-error"
                      : self->is_kept     ? "; stored"
@@ -331,6 +339,7 @@ static int ask_without_old(struct fetch *fetch_it)
 static int look_at_whole(struct fetching *self, int status)
 {
     struct reply *reply = self->fetch->reply;
+    self->is_whole = true;
     status = on_head(&self->tap, reply, status);
     if (!reply->is_withheld)
         on_body(&self->tap, reply->body.at, reply->body.len);

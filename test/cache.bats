@@ -36,6 +36,7 @@ write_config() {
     "GET /stale/{name}": { "pass": "odd /told/{name}", "cache": "1ms stale 1h" },
     "GET /failing/{name}": { "pass": "frail /told/{name}", "cache": "1ms stale 1h" },
     "GET /said/{name}":  { "pass": "odd /told/{name}", "cache": { "stale": "1h" } },
+    "GET /hasty/{name}": { "pass": "odd /told/{name}", "cache": { "stale": "1h" }, "timeout": "2s" },
     "GET /none/{name}":  "odd",
     "GET /huge":         { "pass": "odd", "cache": "1h" },
     "GET /many/{n}":    { "pass": "odd /huge", "cache": "1h" },
@@ -408,6 +409,19 @@ status_is() {
   tell 'status=404'
   get "/said/$me"
   expect 404
+}
+
+@test "Cache-Status tells no status of a service that did not answer" {
+  tell 'Cache-Control=max-age=0,stale-if-error=60'
+  get "/hasty/$me"
+  tell hold
+  get "/hasty/$me"
+  expect 200 '{"n":1}'
+  status_is 'fwd=stale; detail=stale-if-error'
+  get "/hasty/$me" -H 'Cache-Control: no-cache'
+  expect 504
+  status_is 'fwd=stale'
+  tell ''
 }
 
 @test "what the service gives no time is not sent stale, whatever the route says" {
