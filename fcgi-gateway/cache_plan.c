@@ -92,6 +92,51 @@ void cache_plan_inherit(struct cache_plan *plan, const struct cache_plan *from)
         plan->coalesces = from->coalesces;
 }
 
+/* "Cache-Control: no-store", or NULL where the field leaves it open. */
+static const char *for_one(const struct field_plan *field, struct arena *arena)
+{
+    static const struct reference_values nothing;
+    struct buf text;
+    buf_init(&text, arena);
+    buf_printf(&text, "%s: ", field->name.at);
+    size_t name_len = text.len;
+    if (!field->value)
+        return NULL;
+    if (str_is_nocase(field->name, "Set-Cookie"))
+        return field->name.at;
+    if (!str_is_nocase(field->name, "Cache-Control") || template_text_has_reference(field->value))
+        return NULL;
+    template_text_write(field->value, &nothing, &text);
+    struct str value = { buf_as_text(&text) + name_len, text.len - name_len };
+    return freshness_is_for_one(value) ? text.data : NULL;
+}
+
+/* What the route asks for and does not get. */
+static void warn(struct settings *settings, uint32_t node, const char *key, enum json_type unless,
+    const char *for_one)
+{
+    const struct json *json = &settings->json;
+    if (json->nodes[node].type != JSON_OBJECT)
+        return;
+    uint32_t value = json_member(json, node, str_of(key));
+    if (value != JSON_NONE && json->nodes[value].type != unless)
+        mistake_warn(settings->mistakes, json->nodes[value - 1].start,
+            "'%s' does nothing here: 'headers' say '%s', so each reply is for one client", key,
+            for_one);
+}
+
+void cache_plan_heed_fields(struct settings *settings, uint32_t node, struct cache_plan *plan,
+    const struct field_plans *fields)
+{
+    for (unsigned i = 0; i < fields->count && !plan->for_one; i++)
+        plan->for_one = for_one(&fields->list[i], settings->arena);
+    if (!plan->for_one)
+        return;
+    plan->keeps = plan->coalesces = CACHE_OFF;
+    warn(settings, node, "cache", JSON_NULL, plan->for_one);
+    warn(settings, node, "coalesce", JSON_FALSE, plan->for_one);
+}
+
 void cache_plan_settle(struct cache_plan *plan, bool is_composed)
 {
     if (plan->coalesces == CACHE_UNSAID)

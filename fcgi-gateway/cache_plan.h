@@ -2,6 +2,7 @@
 #ifndef GATEWAY_CACHE_PLAN_H
 #define GATEWAY_CACHE_PLAN_H
 
+#include "field_plan.h"
 #include "freshness.h"
 #include "setting.h"
 
@@ -15,6 +16,7 @@ struct cache_plan {
     enum cache_choice keeps;     /* "cache" */
     enum cache_choice coalesces; /* "coalesce" */
     struct freshness_setting setting;
+    const char *for_one; /* the reply's own field that rules both out, or NULL */
 };
 
 /* "5s", "5s stale 30s", {"ttl":"5s","stale":"30s"}, or null: none. Mistakes are noted. */
@@ -25,6 +27,11 @@ void cache_plan_read_coalesce(struct settings *settings, uint32_t node, struct c
 
 /* Takes over what the plan does not say itself. */
 void cache_plan_inherit(struct cache_plan *plan, const struct cache_plan *from);
+
+/* Where the reply's own fields, as the file says them, make each reply for one client only, neither
+ * is done; the route at `node` is warned where it says that all the same. */
+void cache_plan_heed_fields(struct settings *settings, uint32_t node, struct cache_plan *plan,
+    const struct field_plans *fields);
 
 /* Where nothing was said: requests at the same time share what is kept anyway, and what costs
  * several calls. */

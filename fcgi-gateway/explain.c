@@ -215,6 +215,9 @@ static void say_kept(struct explanation *self)
 {
     const struct freshness_setting *setting = &self->route->cache.setting;
     struct buf text;
+    if (self->route->cache.for_one)
+        explain_line(self, "Kept", "nothing, nor shared by requests at the same time: %s",
+            shortened(self->arena, str_of(self->route->cache.for_one)));
     if (self->route->cache.keeps != CACHE_ON)
         return;
     buf_init(&text, self->arena);

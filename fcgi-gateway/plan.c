@@ -406,6 +406,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
     }
     defaults_apply(&config->defaults, route, settings->arena);
     check_cors_fields(settings, &config->defaults, route);
+    cache_plan_heed_fields(settings, node, &route->cache, &route->fields);
     cache_plan_settle(&route->cache, route->kind == ROUTE_COMPOSE);
     route->fingerprint = cache_plan_fingerprint(settings, node);
 }

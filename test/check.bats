@@ -167,6 +167,22 @@ check() {
   grep -qxF -- "$FILE:3:1: warning: no route uses the upstream 'v'" "$RUN_DIR/gateway.log"
 }
 
+@test "keeping or sharing what the route's own headers say is for one client is a warning" {
+  printf '%s' '{"upstreams":{"u":{"servers":["unix:u"]}},"defaults":{"cache":"1s"},"routes":{
+"GET /a":{"pass":"u","headers":{"Cache-Control":"max-age=1, Private"},
+"cache":"1s"},"GET /b":{"pass":"u","headers":{"set-cookie":"a={header.A}"},
+"coalesce":true},"GET /c":{"pass":"u","headers":{"Cache-Control":"no-store"},"coalesce":false},
+"GET /d":{"pass":"u","headers":{"Cache-Control":"{header.A}"},"cache":"1s"},
+"GET /e":{"pass":"u","headers":{"Cache-Control":"max-age=1"},"cache":"1s"}}}' >"$FILE"
+  run -0 --separate-stderr "$GATEWAY" --check "$FILE"
+  [[ $stderr == "$FILE:3:1: warning: 'cache' does nothing here: 'headers' say 'Cache-Control: max-age=1, Private', so each reply is for one client
+$FILE:4:1: warning: 'coalesce' does nothing here: 'headers' say 'set-cookie', so each reply is for one client" ]]
+  run -0 --separate-stderr "$GATEWAY" --explain 'GET /c' "$FILE"
+  [[ ${lines[-1]} == 'Kept      nothing, nor shared by requests at the same time: Cache-Control: no-store' ]]
+  run -0 --separate-stderr "$GATEWAY" --explain 'GET /d' "$FILE"
+  [[ ${lines[-1]} == 'Kept      replies to GET for 1s '* ]]
+}
+
 @test "the environment is read when the file is" {
   printf '%s' '{"upstreams":{"u":{"servers":["${THE_SERVER}"]}},"routes":{"GET /":"u"}}' >"$FILE"
   THE_SERVER=http://host:80 run -0 "$GATEWAY" --check "$FILE"
