@@ -68,6 +68,7 @@ struct openapi {
 
 struct cache;
 struct coalescer;
+struct unshared;
 
 struct config {
     struct arena *arena;             /* owner of all of it */
@@ -88,6 +89,7 @@ struct config {
     /* What outlives this configuration; set when it is put in use, NULL before that. */
     struct cache *cache;
     struct coalescer *coalescer;
+    struct unshared *unshared;
     struct json json;       /* the file, for those who show parts of it */
     struct openapi openapi; /* empty where no route asks for it */
 };

@@ -5,6 +5,7 @@
  * that nothing has changed, or an error where an old reply will do, is withheld.
  */
 #include "fetch.h"
+#include <stdlib.h>
 #include <time.h>
 #include "conditional.h"
 #include "error_body.h"
@@ -36,6 +37,8 @@ struct fetching {
     struct str held_fields;     /* of a reply that is withheld */
     struct stored_draft draft;
     struct str vary;
+    size_t len;      /* of its body so far */
+    bool is_refused; /* to others */
 };
 
 static struct str value_of(const struct fetching *self, struct str fields, const char *name)
@@ -75,6 +78,16 @@ static struct freshness judge(const struct fetching *self, int status, struct st
     return freshness_judge(&exchange, &route->cache.setting);
 }
 
+/* Where the service says before it how long a streamed reply is, and that is more than can be
+ * shared. */
+static bool is_said_too_long(const struct fetching *self, struct str fields)
+{
+    struct str length = value_of(self, fields, "Content-Length");
+    struct arena *arena = self->fetch->request->arena;
+    return !self->is_whole && length.at &&
+           strtoll(arena_copy(arena, length.at, length.len), NULL, 10) > STREAMED_SHARED_MAX;
+}
+
 /* Is the reply for everybody who asked the same at this time, errors included? Not a part of one,
  * nor one without an end. */
 static bool is_for_followers(const struct fetching *self, int status, struct str fields)
@@ -86,6 +99,7 @@ static bool is_for_followers(const struct fetching *self, int status, struct str
             return false;
     return status != 206 && status != 304 && !value_of(self, fields, "Set-Cookie").at &&
            !freshness_is_for_one(value_of(self, fields, "Cache-Control")) &&
+           !is_said_too_long(self, fields) &&
            !(type.len >= 17 && strncasecmp(type.at, "text/event-stream", 17) == 0);
 }
 
@@ -98,6 +112,26 @@ static void abandon(struct fetching *self)
 {
     if (is_leading(self))
         coalesce_abandon(self->fetch->config->coalescer, self->fetch->seat);
+}
+
+/* The reply is for nobody else. Known as soon as it can be: who comes from now on does not wait.
+ * What is said of an error says nothing of the replies to come. */
+static void refuse_others(struct fetching *self)
+{
+    const struct fetch *fetch = self->fetch;
+    self->is_refused = true;
+    if (fetch->has_place && self->status < 500)
+        unshared_note(fetch->config->unshared, &fetch->place, log_clock_us());
+    abandon(self);
+}
+
+/* The whole reply was, or could have been, for others too. Where it varies by more than tells
+ * requests at the same time apart, it may be of no use to them all the same. */
+static void welcome_others(const struct fetching *self)
+{
+    const struct fetch *fetch = self->fetch;
+    if (fetch->has_place && !self->is_refused && self->status < 400 && sameness_is_told(self->vary))
+        unshared_forget(fetch->config->unshared, &fetch->place);
 }
 
 /* --- the head --- */
@@ -123,7 +157,6 @@ static void begin_draft(struct fetching *self, int status, struct str fields)
         return;
     buf_init(&kept, self->fetch->request->arena);
     field_text_copy_without(&kept, fields, own, COUNT(own));
-    self->vary = value_of(self, fields, "Vary");
     stored_begin(&self->draft, status, buf_as_str(&kept), longest(self));
 }
 
@@ -177,8 +210,9 @@ static int on_head(struct reply_tap *tap, struct reply *reply, int status)
         reply->is_withheld = true;
         return status;
     }
+    self->vary = value_of(self, fields, "Vary");
     if (!is_for_followers(self, status, fields))
-        abandon(self);
+        refuse_others(self);
     self->freshness = judge(self, status, fields);
     self->is_kept = fetch->is_kept && self->freshness.is_storable && !reply->is_makeshift;
     begin_draft(self, status, fields);
@@ -188,13 +222,14 @@ static int on_head(struct reply_tap *tap, struct reply *reply, int status)
 static void on_body(struct reply_tap *tap, const char *bytes, size_t len)
 {
     struct fetching *self = (struct fetching *)tap;
-    size_t so_far = self->draft.len - self->draft.fields_len;
+    self->len += len;
     if (is_leading(self))
         coalesce_moved(self->fetch->seat);
-    if (stored_is_empty(&self->draft))
+    if (self->fetch->reply->is_withheld)
         return;
-    bool is_too_long = !stored_add(&self->draft, bytes, len);
-    if (is_too_long || (self->fetch->reply->is_started && so_far + len > STREAMED_SHARED_MAX))
+    if (!self->is_refused && self->len > (self->is_whole ? WHOLE_SHARED_MAX : STREAMED_SHARED_MAX))
+        refuse_others(self);
+    if (!stored_is_empty(&self->draft) && !stored_add(&self->draft, bytes, len))
         abandon(self);
 }
 
@@ -265,6 +300,7 @@ static void settle(struct fetching *self)
     const struct fetch *fetch = self->fetch;
     struct stored *stored = end_draft(self);
     keep(self, stored);
+    welcome_others(self);
     if (is_leading(self) && stored)
         coalesce_land(fetch->config->coalescer, fetch->seat, stored);
     abandon(self);

@@ -5,6 +5,7 @@
 #include "cache.h"
 #include "coalesce.h"
 #include "config.h"
+#include "unshared.h"
 #include "lib/reply.h"
 
 /* What one request has to do with the cache and with others like it. */
@@ -24,7 +25,9 @@ struct fetch {
     struct stored *old;         /* what is kept and not fresh any more, or NULL; the caller's */
     bool may_fall_back;         /* `old` is better than an error */
     struct coalesce_seat *seat; /* of a leader, or NULL */
-    const char *forwarded;      /* why it is not answered from the cache: "miss"; NULL: no matter */
+    bool has_place;             /* whether it is for others is to be remembered, here: */
+    struct unshared_place place;
+    const char *forwarded; /* why it is not answered from the cache: "miss"; NULL: no matter */
 };
 
 /* Answers the request. Returns the reply's status; the flight has ended, whatever came. */

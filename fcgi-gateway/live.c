@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "coalesce.h"
 #include "good_copy.h"
+#include "unshared.h"
 #include "upstream_state.h"
 
 #define CACHE_LINE 64 /* a slot has its own: it is written twice per request */
@@ -36,8 +37,9 @@ struct live {
     struct upstream_states states; /* what all editions share; of the thread that reloads */
     _Atomic(struct edition *) current;
     struct edition *replaced; /* not freed yet; only of the thread that reloads */
-    struct cache *cache;      /* these two and the states outlive every edition */
+    struct cache *cache;      /* these three and the states outlive every edition */
     struct coalescer *coalescer;
+    struct unshared *unshared;
     pthread_mutex_t lock; /* of the list of slots: taken when threads come and go */
     struct live_slot *slots;
 };
@@ -69,6 +71,7 @@ static void attach(struct live *live, struct edition *edition)
     struct config *config = edition->config;
     config->cache = live->cache;
     config->coalescer = live->coalescer;
+    config->unshared = live->unshared;
     cache_resize(live->cache, (size_t)config->cache_bytes);
     upstream_states_attach(&live->states, config->upstreams, config->upstream_count);
 }
@@ -99,7 +102,8 @@ struct live *live_new(const char *file, FILE *out)
     }
     live->cache = cache_new(0);
     live->coalescer = coalescer_new();
-    if (!live->cache || !live->coalescer)
+    live->unshared = unshared_new();
+    if (!live->cache || !live->coalescer || !live->unshared)
         abort();
     attach(live, edition);
     good_copy_keep(&live->copy, edition->config->text);
@@ -119,6 +123,7 @@ void live_free(struct live *live)
     pthread_mutex_destroy(&live->lock);
     cache_free(live->cache);
     coalescer_free(live->coalescer);
+    unshared_free(live->unshared);
     free(live);
 }
 

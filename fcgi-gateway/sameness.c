@@ -8,6 +8,12 @@
 #include "field_text.h"
 #include "lib/uri.h"
 
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Of requests at the same time: what tells people apart. */
+static const char *const telling[] = { "Authorization", "Cookie", "Accept", "Accept-Encoding",
+    "Accept-Language" };
+
 /* With its length, so that no two lists of parts look the same; what is missing is not empty. */
 static void add_part(struct buf *key, struct str part)
 {
@@ -72,15 +78,30 @@ struct cache_key sameness_key(
 struct str sameness_flight_key(
     const struct request *request, const struct cache_key *key, unsigned purges)
 {
-    static const char *const telling[] = { "Authorization", "Cookie", "Accept", "Accept-Encoding",
-        "Accept-Language" };
     struct buf flight;
     buf_init(&flight, request->arena);
     buf_str(&flight, key->text);
     buf_int(&flight, purges);
-    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
+    for (size_t i = 0; i < COUNT(telling); i++)
         add_field(&flight, request, telling[i]);
     return buf_as_str(&flight);
+}
+
+static bool tells(struct str name)
+{
+    for (size_t i = 0; i < COUNT(telling); i++)
+        if (str_is_nocase(name, telling[i]))
+            return true;
+    return str_is_nocase(name, "Host"); /* in the key already */
+}
+
+bool sameness_is_told(struct str vary)
+{
+    struct str name;
+    while (field_text_member(&vary, &name))
+        if (!tells(name))
+            return false;
+    return true;
 }
 
 struct str sameness_vary_values(const struct request *request, struct str vary)

@@ -19,6 +19,9 @@ struct str sameness_path(const struct request *request);
 struct str sameness_flight_key(
     const struct request *request, const struct cache_key *key, unsigned purges);
 
+/* Have requests with the same flight key the same of all the fields that a Vary field names? */
+bool sameness_is_told(struct str vary);
+
 /* What the request has of the fields that a Vary field names: a line for each. */
 struct str sameness_vary_values(const struct request *request, struct str vary);
 

@@ -203,6 +203,7 @@ static int take_over(struct sharing *self)
     if (sameness_fits(&same, stored))
         return send_stored(self, stored, false, STR("fwd=miss; collapsed"));
     stored_release(stored);
+    unshared_note(self->fetch.config->unshared, &self->fetch.place, log_clock_us());
     return fetch(&self->fetch);
 }
 
@@ -227,13 +228,24 @@ static struct str flight_key(const struct sharing *self)
     return sameness_flight_key(fetch->request, &self->key, cache_purges(fetch->config->cache));
 }
 
+/* Waits for others only where what they get is probably for this request too. */
+static enum coalesce_role join(struct sharing *self)
+{
+    struct fetch *fetch = &self->fetch;
+    const struct config *config = fetch->config;
+    if (!config->coalescer || !coalesces(self->route))
+        return COALESCE_ALONE;
+    fetch->has_place = true;
+    fetch->place = unshared_place(config->unshared, self->route->line, self->key.text);
+    if (unshared_is_likely(config->unshared, &fetch->place, log_clock_us()))
+        return COALESCE_ALONE;
+    return coalesce_join(config->coalescer, flight_key(self), &self->seat);
+}
+
 static int share(struct sharing *self)
 {
     const struct fetch *alone = &self->fetch;
-    const struct config *config = alone->config;
-    enum coalesce_role role = COALESCE_ALONE, joined;
-    if (config->coalescer && coalesces(self->route))
-        role = coalesce_join(config->coalescer, flight_key(self), &self->seat);
+    enum coalesce_role role = join(self), joined;
     joined = role;
     if (role == COALESCE_FOLLOWS)
         role = await(self);

@@ -20,6 +20,12 @@ setup_file() {
     "GET /narrow/{name}": { "pass": "narrow /told/{name}" },
     "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
     "GET /short/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "3s" },
+    "GET /own/{name}":    { "pass": "odd /told/{name}", "coalesce": true },
+    "GET /odd/{name}":    { "pass": "odd /told/{name}", "coalesce": true },
+    "GET /varied/{name}": { "pass": "odd /told/{name}", "coalesce": true },
+    "GET /long/{name}":   { "pass": "odd /told/{name}", "coalesce": true },
+    "GET /secret/{name}": { "calls": { "it": "odd GET /told/{name}" }, "reply": "{it}",
+                            "headers": { "Cache-Control": "max-age=0, no-store" } },
     "GET /stream/{any}":  { "pass": "odd /stream", "coalesce": true },
     "GET /huge":          { "pass": "odd", "coalesce": true },
     "GET /broken/{any}":  { "pass": "odd /cut/{any}", "coalesce": true },
@@ -238,18 +244,91 @@ got() {
 }
 
 @test "a reply for one person is shared with nobody" {
-  local reply n=0
+  local reply name=$me
   for reply in 'Set-Cookie=a=1' 'Cache-Control=private' 'Cache-Control=no-store' 'Vary=*' \
     'Content-Type=text/event-stream'; do
-    clients=()
+    clients=() me=$name-${reply//[!a-z]/}
     tell hold
     send 3 "/pass/$me"
     wait_until has_followers 2
     tell "$reply"
     finish
-    ((n += 3))
-    was_asked "$n"
+    was_asked 3
+    get "/pass/$me"
+    tell ''
+    get "/pass/$me" # from here on they are shared again
   done
+}
+
+@test "who comes after a reply for one person does not wait for another one's" {
+  tell 'Cache-Control=private'
+  get "/own/$me"
+  clients=()
+  tell hold
+  send 5 "/own/$me"
+  wait_until is_waiting 5
+  tell 'Cache-Control=private'
+  finish
+  was_asked 6
+}
+
+@test "nor after some of them on other paths of the route, until one of it is for all" {
+  local path name=$me
+  for path in a b c; do
+    me=$name$path
+    tell 'Cache-Control=private'
+    get "/odd/$me"
+  done
+  me=$name
+  tell hold
+  send 3 "/odd/$me"
+  wait_until is_waiting 3
+  tell ''
+  finish
+  clients=()
+  tell hold
+  send 3 "/odd/$me"
+  wait_until has_followers 2
+  tell ''
+  finish
+  was_asked 4
+}
+
+@test "nor after a reply that varies by what they may differ in" {
+  tell hold
+  send 1 "/varied/$me" -H 'X-Kind: a'
+  wait_until is_waiting 1
+  send 1 "/varied/$me" -H 'X-Kind: b'
+  wait_until has_followers 1
+  tell 'Vary=X-Kind'
+  finish
+  clients=()
+  tell hold
+  send 3 "/varied/$me"
+  wait_until is_waiting 3
+  tell 'Vary=X-Kind'
+  finish
+  was_asked 5
+}
+
+@test "an error for one person says nothing of the replies to come" {
+  tell 'status=503&Cache-Control=no-store'
+  get "/long/$me"
+  expect 503
+  tell hold
+  send 3 "/long/$me"
+  wait_until has_followers 2
+  tell ''
+  got '3 {"n":2} 200'
+}
+
+@test "a route whose own headers say no-store is not coalesced" {
+  tell hold
+  send 3 "/secret/$me"
+  wait_until is_waiting 3
+  tell ''
+  finish
+  was_asked 3
 }
 
 @test "who differs in what the reply varies by asks for itself" {
@@ -278,6 +357,15 @@ got() {
 @test "a large reply is each one's own" {
   send 4 '/huge?bytes=3000000&length=1' -o /dev/null
   got '4  200'
+}
+
+@test "nobody waits for a body that says before it that it is too long to be shared" {
+  tell hold
+  send 3 "/pass/$me"
+  wait_until has_followers 2
+  tell 'cut=200000&body=abc'
+  finish
+  was_asked 3 # and not each a 502 for what broke off
 }
 
 @test "the log and Cache-Status tell who got another's reply" {
