@@ -253,13 +253,14 @@ void attempt_end(struct attempt *self)
     self->step = ATTEMPT_NONE;
 }
 
-void attempt_crashed(struct attempt *self)
+bool attempt_crashed(struct attempt *self)
 {
     struct upstream_state *state = self->upstream->state;
     if (!guard_lock(&state->lock))
-        return;
+        return false;
     give_back(self);
     pthread_mutex_unlock(&state->lock);
+    return true;
 }
 
 /* Probes are to be few: one that fails has said what it was for. */

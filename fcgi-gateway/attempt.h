@@ -61,8 +61,8 @@ void attempt_tell(struct attempt *self, struct attempt_result how, long long now
  * nothing of the service. */
 void attempt_end(struct attempt *self);
 
-/* The same after a crash of its thread, which may hold the lock: given up then, after a while. */
-void attempt_crashed(struct attempt *self);
+/* The same after a crash of its thread, which may hold the lock: false then, after a while. */
+bool attempt_crashed(struct attempt *self);
 
 /* May another one follow? In `question` attempts and draw are filled in here. */
 struct retry_answer attempt_repeat(

@@ -304,15 +304,19 @@ static void forget_thread(struct shard *shard, pthread_t thread)
         }
 }
 
-void coalesce_crashed(struct coalescer *coalescer)
+bool coalesce_crashed(struct coalescer *coalescer)
 {
+    bool is_free = true;
     for (unsigned i = 0; i < SHARDS; i++) {
         struct shard *shard = &coalescer->shards[i];
-        if (!guard_lock(&shard->lock))
+        if (!guard_lock(&shard->lock)) {
+            is_free = false;
             continue;
+        }
         forget_thread(shard, pthread_self());
         pthread_mutex_unlock(&shard->lock);
     }
+    return is_free;
 }
 
 size_t coalesce_count(struct coalescer *coalescer)

@@ -79,8 +79,9 @@ void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat);
  * longest leads. */
 void coalesce_hand_over(struct coalescer *coalescer, struct coalesce_seat *seat);
 
-/* The calling thread crashed: who follows it leads, and it follows nobody. Frees nothing. */
-void coalesce_crashed(struct coalescer *coalescer);
+/* The calling thread crashed: who follows it leads, and it follows nobody. Frees nothing. False
+ * where it holds a lock. */
+bool coalesce_crashed(struct coalescer *coalescer);
 
 /* Flights under way: for those who watch. */
 size_t coalesce_count(struct coalescer *coalescer);

@@ -431,8 +431,10 @@ void caller_cancel(struct caller *caller)
 }
 
 /* Calls are not looked at: they were on the thread's stack. */
-void caller_crashed(struct caller *caller)
+bool caller_crashed(struct caller *caller)
 {
-    for (struct course *course = caller->courses; course; course = course->next)
-        attempt_crashed(&course->attempt);
+    bool is_free = true;
+    for (struct course *course = caller->courses; course && is_free; course = course->next)
+        is_free = attempt_crashed(&course->attempt);
+    return is_free;
 }

@@ -80,7 +80,8 @@ void caller_yield_place(struct call *call);
 void caller_cancel(struct caller *caller);
 
 /* The caller's thread crashed in the middle of anything: what its calls held of their upstreams is
- * given back, and nothing else is touched. The caller cannot be used again. */
-void caller_crashed(struct caller *caller);
+ * given back, and nothing else is touched. The caller cannot be used again. False where it holds a
+ * lock, and others come to wait for it. */
+bool caller_crashed(struct caller *caller);
 
 #endif

@@ -58,9 +58,9 @@ void worker_end(struct request *request, void *context)
 }
 
 /* The calls first: they are those of the configuration that is noted until then. */
-void worker_crashed(void *context)
+bool worker_crashed(void *context)
 {
     struct worker *worker = context;
-    caller_crashed(worker->caller);
-    coalesce_crashed(live_take(worker->slot)->coalescer);
+    bool is_free = caller_crashed(worker->caller);
+    return coalesce_crashed(live_take(worker->slot)->coalescer) && is_free;
 }

@@ -2,6 +2,7 @@
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
+#include <stdbool.h>
 #include "lib/request.h"
 
 struct checker;
@@ -21,6 +22,6 @@ void *worker_start(void *shares);
 void worker_stop(void *worker);
 void worker_begin(struct request *request, void *worker);
 void worker_end(struct request *request, void *worker);
-void worker_crashed(void *worker);
+bool worker_crashed(void *worker);
 
 #endif

@@ -50,12 +50,15 @@ static bool is_sigterm_pending(void)
     return sigpending(&set) == 0 && sigismember(&set, SIGTERM);
 }
 
-/* After a crash: a moment without requests, so that starting anew delays none; but not for long. A
- * SIGTERM ends the wait and stays pending; so does a SIGHUP, for the program that starts anew. */
+/* After a crash: a moment without requests, so that starting anew delays none; but not for long,
+ * and not at all where requests wait for what the crashed thread holds: there would be no such
+ * moment. A SIGTERM ends the wait and stays pending; so does a SIGHUP, for the program that starts
+ * anew. */
 static void wait_for_quiet(struct pool *pool)
 {
     long long until_us = log_clock_us() + QUIET_MS * 1000LL;
-    while (count_seats(pool, SEAT_BUSY) > 0 && log_clock_us() < until_us && !is_sigterm_pending())
+    while (count_seats(pool, SEAT_BUSY) > 0 && log_clock_us() < until_us &&
+           !atomic_load(&pool->is_stuck) && !is_sigterm_pending())
         seat_wait_main(false, QUIET_AGAIN_MS);
 }
 

@@ -19,6 +19,9 @@ struct pool_work {
     /* The same for a connection that no thread had time for: it must be quick, as nothing is
      * accepted meanwhile. NULL: those wait in the listening socket. */
     bool (*refuse)(void *thread, const struct arrival *arrival);
+    /* Optional, of a thread that has crashed: does it hold what others come to wait for? Then no
+     * quiet moment is waited for. */
+    bool (*is_stuck)(void *thread);
     void (*thread_stop)(void *thread);
     void (*reload)(void *context); /* at SIGHUP, in the main thread; NULL: nothing happens */
 };

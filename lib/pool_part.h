@@ -28,6 +28,7 @@ struct pool {
     unsigned refused_before; /* the same at the last review; the main thread's */
 
     atomic_bool is_stopping, is_crashed, is_failed;
+    atomic_bool is_stuck;        /* a crashed thread holds what the others come to wait for */
     atomic_llong drain_until_us; /* the last moment to take a connection once it is stopping */
     atomic_llong trouble_us;     /* when something was last complained of */
 };

@@ -69,10 +69,12 @@ static bool survive_accept(struct pool *pool, int error)
 
 /* A crashed thread is never used again, nor ended: at its end the C library would free memory that
  * may be damaged. It keeps its seat, so there are never more of them than seats. */
-_Noreturn static void lose_thread(struct seat *seat)
+_Noreturn static void lose_thread(struct seat *seat, void *thread)
 {
     struct pool *pool = seat->pool;
 
+    if (pool->work->is_stuck && pool->work->is_stuck(thread))
+        atomic_store(&pool->is_stuck, true);
     atomic_store(&seat->state, SEAT_LOST);
     atomic_fetch_add(&pool->lost, 1);
     atomic_store(&pool->is_crashed, true);
@@ -226,7 +228,7 @@ void *pool_thread_run(void *argument)
         bool is_well =
             turn == SERVE ? serve(pool, thread, &arrival) : refuse(pool, thread, &arrival);
         if (!is_well)
-            lose_thread(seat);
+            lose_thread(seat, thread);
     }
     if (thread)
         pool->work->thread_stop(thread);

@@ -40,6 +40,7 @@ struct thread {
     struct reply reply;
     bool is_open;  /* there is a request, and it wants a reply or its line in the log */
     bool is_ended; /* the reply was sent to its end */
+    bool is_stuck; /* it has crashed, and could not give up all that others wait for */
 };
 
 /* The request gets what belongs to the thread and, if that can be had, its context. */
@@ -153,7 +154,7 @@ static void give_up_crashed(void *argument)
 {
     struct thread *thread = argument;
     if (thread->is_ready && thread->responder->crashed)
-        thread->responder->crashed(thread->own);
+        thread->is_stuck = !thread->responder->crashed(thread->own);
 }
 
 /* From here on nothing may allocate: the heap may be damaged, or its lock held by this thread. What
@@ -163,7 +164,8 @@ static void bury(struct thread *thread, int number)
     struct request *request = &thread->request;
 
     guard_call(end_crashed_exchange, thread);
-    guard_call(give_up_crashed, thread);
+    if (guard_call(give_up_crashed, thread))
+        thread->is_stuck = true;
     if (!thread->is_open) {
         log_event("crashed by SIG%s outside of a request", sigabbrev_np(number));
         return;
@@ -202,6 +204,12 @@ static bool refuse_connection(void *argument, const struct arrival *arrival)
     struct thread *thread = argument;
     thread->is_too_much = true;
     return !fastcgi_hurry(arrival->fd) || exchange(thread, arrival);
+}
+
+/* pool_work.is_stuck */
+static bool is_stuck(void *argument)
+{
+    return ((const struct thread *)argument)->is_stuck;
 }
 
 /* pool_work.thread_start. The responder's own is left to the first request, where its failure can
@@ -259,6 +267,7 @@ static int serve_fastcgi(const struct responder *responder, struct listener *lis
         .thread_start = start_thread,
         .serve = serve_connection,
         .refuse = responder->overload_retry_s ? refuse_connection : NULL,
+        .is_stuck = is_stuck,
         .thread_stop = stop_thread,
         .reload = reload };
 

@@ -50,8 +50,9 @@ struct responder {
 
     /* Optional: a handler crashed in this thread, which is not used again. Others may wait for what
      * it was at, until the program starts anew: here it gives that up. It must not allocate nor
-     * free, nor wait for long for a lock: the thread may hold it itself. It may crash again. */
-    void (*crashed)(void *thread);
+     * free, nor wait for long for a lock: the thread may hold it itself. It may crash again. False
+     * where it could not give up all of it (guard_lock): the program then starts anew at once. */
+    bool (*crashed)(void *thread);
 
     int kept_fd; /* a descriptor that the program finds again when it starts anew; 0: none */
     unsigned threads_max; /* requests at the same time */

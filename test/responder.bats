@@ -262,6 +262,19 @@ ticks() { awk '{ print $14 + $15 }' "/proc/$(responder)/stat"; }
   [ "$(responder)" = "$pid" ]
 }
 
+# The wait for a quiet moment, a minute, would be one for those that wait for the lock.
+@test "a crash under a lock that others come to wait for is over soon" {
+  local background=()
+  serve_some
+  get /crash-lock
+  expect 500
+  in_background waiting --max-time 20 "$URL/lock"
+  wait_until is_fresh
+  get /lock
+  expect 200 hello
+  wait "${background[@]}" || true
+}
+
 @test "crashes under load lose no other request" {
   local background=()
   in_background load -Z --parallel-max 16 "$URL/hello?[1-600]"
