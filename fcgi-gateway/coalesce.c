@@ -95,6 +95,7 @@ static void lead(struct flight *flight, struct coalesce_seat *seat)
     seat->flight = flight;
     flight->leader = seat->thread;
     flight->is_left = false;
+    atomic_store_explicit(&flight->moved_us, 0, memory_order_relaxed);
 }
 
 /* False where there are too many, or no descriptor is left. */
@@ -114,13 +115,15 @@ static bool follow(struct flight *flight, struct coalesce_seat *seat)
 }
 
 enum coalesce_role coalesce_join(
-    struct coalescer *coalescer, struct str key, struct coalesce_seat *seat)
+    struct coalescer *coalescer, struct str key, long long deadline_us, struct coalesce_seat *seat)
 {
     uint64_t hash = hash_text(coalescer->seed, key);
     struct shard *shard = shard_of(coalescer, hash);
-    *seat = (struct coalesce_seat){
-        .role = COALESCE_ALONE, .hash = hash, .thread = pthread_self(), .wake_fd = -1
-    };
+    *seat = (struct coalesce_seat){ .role = COALESCE_ALONE,
+        .deadline_us = deadline_us,
+        .hash = hash,
+        .thread = pthread_self(),
+        .wake_fd = -1 };
     pthread_mutex_lock(&shard->lock);
     struct flight *flight = find(shard, hash, key);
     enum coalesce_role role = COALESCE_ALONE;
@@ -170,13 +173,18 @@ static void end_flight(struct shard *shard, struct flight *flight)
     free(flight);
 }
 
-/* To whom has waited for longest, who keeps the flight. False where nobody waits. */
-static bool hand_over(struct flight *flight)
+/* Nobody else who waits now has more time than the new leader: when that one has none left either,
+ * only those who came since then do, and so the service is not asked by each in turn. */
+static bool hand_over(struct flight *flight, long long later_than_us)
 {
-    if (!flight->first)
+    struct coalesce_seat *heir = NULL;
+    for (struct coalesce_seat *seat = flight->first; seat; seat = seat->next)
+        if (seat->deadline_us > (heir ? heir->deadline_us : later_than_us))
+            heir = seat;
+    if (!heir)
         return false;
-    lead(flight, flight->first);
-    wake(flight->first, COALESCE_LEADS);
+    lead(flight, heir);
+    wake(heir, COALESCE_LEADS);
     return true;
 }
 
@@ -214,25 +222,27 @@ void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat)
     end_all(coalescer, seat, COALESCE_ALONE, NULL);
 }
 
-void coalesce_hand_over(struct coalescer *coalescer, struct coalesce_seat *seat)
+bool coalesce_hand_over(
+    struct coalescer *coalescer, struct coalesce_seat *seat, long long later_than_us)
 {
     struct flight *flight = seat->flight;
     struct shard *shard = shard_of(coalescer, flight->hash);
     pthread_mutex_lock(&shard->lock);
-    if (!hand_over(flight))
-        end_flight(shard, flight);
+    bool is_done = hand_over(flight, later_than_us);
     pthread_mutex_unlock(&shard->lock);
-    seat->flight = NULL;
-    seat->role = COALESCE_ALONE;
+    if (is_done) {
+        seat->flight = NULL;
+        seat->role = COALESCE_ALONE;
+    }
+    return is_done;
 }
 
 /* --- a follower --- */
 
 /* Milliseconds to wait, at most a day; 0: the deadline has passed. */
-static int time_left_ms(
-    const struct coalesce_seat *seat, long long deadline_us, long long silence_us)
+static int time_left_ms(const struct coalesce_seat *seat, long long silence_us)
 {
-    long long now_us = log_clock_us();
+    long long now_us = log_clock_us(), deadline_us = seat->deadline_us;
     long long moved_us = atomic_load_explicit(&seat->flight->moved_us, memory_order_relaxed);
     if (silence_us && moved_us && moved_us + silence_us > deadline_us)
         deadline_us = moved_us + silence_us;
@@ -255,13 +265,13 @@ static enum coalesce_role wait_once(
 }
 
 enum coalesce_role coalesce_wait(struct coalescer *coalescer, struct coalesce_seat *seat,
-    long long deadline_us, long long silence_us, const struct coalesce_client *client)
+    long long silence_us, const struct coalesce_client *client)
 {
     struct shard *shard = shard_of(coalescer, seat->hash); /* the flight may have ended already */
     enum coalesce_role end = COALESCE_FOLLOWS;
     pthread_mutex_lock(&shard->lock);
     while (seat->role == COALESCE_FOLLOWS) {
-        int wait_ms = time_left_ms(seat, deadline_us, silence_us);
+        int wait_ms = time_left_ms(seat, silence_us);
         if (end == COALESCE_FOLLOWS && wait_ms == 0)
             end = COALESCE_LATE;
         if (end != COALESCE_FOLLOWS) {
@@ -300,7 +310,7 @@ static void forget_thread(struct shard *shard, pthread_t thread)
         for (struct flight *flight = shard->flights[i]; flight; flight = flight->next) {
             take_off_all_of(flight, thread);
             if (!flight->is_left && pthread_equal(flight->leader, thread))
-                flight->is_left = !hand_over(flight);
+                flight->is_left = !hand_over(flight, 0);
         }
 }
 
@@ -317,18 +327,4 @@ bool coalesce_crashed(struct coalescer *coalescer)
         pthread_mutex_unlock(&shard->lock);
     }
     return is_free;
-}
-
-size_t coalesce_count(struct coalescer *coalescer)
-{
-    size_t count = 0;
-    for (unsigned i = 0; i < SHARDS; i++) {
-        struct shard *shard = &coalescer->shards[i];
-        pthread_mutex_lock(&shard->lock);
-        for (unsigned j = 0; j < BUCKETS; j++)
-            for (const struct flight *flight = shard->flights[j]; flight; flight = flight->next)
-                count++;
-        pthread_mutex_unlock(&shard->lock);
-    }
-    return count;
 }

@@ -1,9 +1,9 @@
 /* coalesce: identical requests at the same time share one reply: the first asks, the others wait.
  *
  * The first is the leader of a flight, the others follow. A leader must end its flight by exactly
- * one of coalesce_land, _abandon and _hand_over, and is not awaited after its crash. Waiting is
- * poll() on an eventfd of the follower's own beside its client's descriptor: a condition variable
- * would not notice the client's going. Does not know what makes requests identical. */
+ * one of coalesce_land, _abandon and a _hand_over that is done, and is not awaited after its crash.
+ * Waiting is poll() on an eventfd of the follower's own beside its client's descriptor: a condition
+ * variable would not notice the client's going. Does not know what makes requests identical. */
 #ifndef GATEWAY_COALESCE_H
 #define GATEWAY_COALESCE_H
 
@@ -35,7 +35,8 @@ enum coalesce_role {
  * until it is in no flight any more. */
 struct coalesce_seat {
     enum coalesce_role role;
-    struct stored *reply; /* of COALESCE_SERVED; to be released */
+    struct stored *reply;  /* of COALESCE_SERVED; to be released */
+    long long deadline_us; /* of the request, on the clock of log_clock_us */
     /* coalesce.c's own */
     struct flight *flight;
     struct coalesce_seat *next, **link; /* among the followers */
@@ -44,10 +45,10 @@ struct coalesce_seat {
     int wake_fd;
 };
 
-/* Joins the flight with this key, or begins one. Returns COALESCE_LEADS, _FOLLOWS or _ALONE (too
- * many, or no memory or descriptor). */
+/* Joins the flight with this key, or begins one; waits until `deadline_us` at most. Returns
+ * COALESCE_LEADS, _FOLLOWS or _ALONE (too many, or no memory or descriptor). */
 enum coalesce_role coalesce_join(
-    struct coalescer *coalescer, struct str key, struct coalesce_seat *seat);
+    struct coalescer *coalescer, struct str key, long long deadline_us, struct coalesce_seat *seat);
 
 /* How a follower notices that its client has gone. */
 struct coalesce_client {
@@ -56,15 +57,16 @@ struct coalesce_client {
     void *context;
 };
 
-/* A follower waits until `deadline_us` on the clock of log_clock_us; where `silence_us` is not 0,
- * it waits on while the leader's coalesce_moved is not longer ago than that. `client` may be NULL.
+/* A follower waits until its deadline; where `silence_us` is not 0, it waits on while the leader's
+ * coalesce_moved is not longer ago than that. `client` may be NULL.
+ *
  * Returns
  *   COALESCE_SERVED  seat->reply is the leader's
  *   COALESCE_LEADS   the leader could not: this one leads now
  *   COALESCE_ALONE   the leader's reply is not for others
  *   COALESCE_LATE, COALESCE_GONE */
 enum coalesce_role coalesce_wait(struct coalescer *coalescer, struct coalesce_seat *seat,
-    long long deadline_us, long long silence_us, const struct coalesce_client *client);
+    long long silence_us, const struct coalesce_client *client);
 
 /* The leader's reply is progressing: followers go on waiting for what takes long. */
 void coalesce_moved(struct coalesce_seat *seat);
@@ -75,15 +77,13 @@ void coalesce_land(struct coalescer *coalescer, struct coalesce_seat *seat, stru
 /* The leader's reply is not for others: each asks for itself. */
 void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat);
 
-/* The leader gives up without a reply, because its client has gone: the follower that waited
- * longest leads. */
-void coalesce_hand_over(struct coalescer *coalescer, struct coalesce_seat *seat);
+/* The leader gives up without a reply for others: of the followers whose deadline is later than
+ * `later_than_us` the one with the latest leads. False where there is none: the seat leads on. */
+bool coalesce_hand_over(
+    struct coalescer *coalescer, struct coalesce_seat *seat, long long later_than_us);
 
 /* The calling thread crashed: who follows it leads, and it follows nobody. Frees nothing. False
  * where it holds a lock. */
 bool coalesce_crashed(struct coalescer *coalescer);
-
-/* Flights under way: for those who watch. */
-size_t coalesce_count(struct coalescer *coalescer);
 
 #endif

@@ -24,6 +24,9 @@
 /* Of a composed reply, which is whole before anything is sent. */
 #define WHOLE_SHARED_MAX (1024 * 1024)
 
+/* Who has less than this part of its time left need not begin to ask. */
+#define ENOUGH_PART 10
+
 /* A fetch while it goes on. */
 struct fetching {
     struct reply_tap tap; /* first: the tap is the fetching */
@@ -259,6 +262,23 @@ static void keep(struct fetching *self, struct stored *stored)
         cache_drop(cache, fetch->key, fetch->asker);
 }
 
+/* An error of a leader whose own time is used up, or was too little from the beginning, is no
+ * other's: whoever has clearly more time asks again. Returns when a follower's deadline must be
+ * for that. */
+static long long heir_deadline_us(const struct fetching *self)
+{
+    long long now_us = log_clock_us(), deadline_us = self->fetch->seat->deadline_us;
+    long long enough_us = (deadline_us - self->asked.arrived_us) / ENOUGH_PART;
+    bool is_used_up = deadline_us - now_us < enough_us;
+    return now_us + (is_used_up ? enough_us : 2 * (deadline_us - self->asked_us));
+}
+
+static bool hand_over(struct fetching *self)
+{
+    const struct fetch *fetch = self->fetch;
+    return coalesce_hand_over(fetch->config->coalescer, fetch->seat, heir_deadline_us(self));
+}
+
 /* The leader's reply broke off: those who got nothing of it yet get a whole error. */
 static void land_error(struct fetching *self)
 {
@@ -289,19 +309,20 @@ static void give_up(struct fetching *self)
     stored_drop(&self->draft);
     if (!is_leading(self))
         return;
-    if (is_gone)
-        coalesce_hand_over(fetch->config->coalescer, fetch->seat);
-    else
+    if (!is_gone && !hand_over(self))
         land_error(self);
+    else if (is_gone && !coalesce_hand_over(fetch->config->coalescer, fetch->seat, 0))
+        abandon(self);
 }
 
 static void settle(struct fetching *self)
 {
     const struct fetch *fetch = self->fetch;
     struct stored *stored = end_draft(self);
+    bool is_error = self->status >= 500 || fetch->reply->is_makeshift;
     keep(self, stored);
     welcome_others(self);
-    if (is_leading(self) && stored)
+    if (is_leading(self) && stored && !(is_error && hand_over(self)))
         coalesce_land(fetch->config->coalescer, fetch->seat, stored);
     abandon(self);
     stored_release(stored);

@@ -184,13 +184,14 @@ static enum coalesce_role await(struct sharing *self)
 {
     const struct fetch *fetch = &self->fetch;
     long long timeout_us = timeout_ms(self->route) * 1000LL;
-    long long deadline_us = fetch->request->arrived_us + timeout_us;
     struct coalesce_client client = { request_client_fd(fetch->request), wait_ms, fetch->request };
     bool is_pass = self->route->kind == ROUTE_PASS;
-    enum coalesce_role role = coalesce_wait(
-        fetch->config->coalescer, &self->seat, deadline_us, is_pass ? timeout_us : 0, &client);
-    if (is_pass && log_clock_us() >= deadline_us)
+    enum coalesce_role role =
+        coalesce_wait(fetch->config->coalescer, &self->seat, is_pass ? timeout_us : 0, &client);
+    if (is_pass && log_clock_us() >= self->seat.deadline_us) {
         fetch->request->arrived_us = log_clock_us();
+        self->seat.deadline_us = fetch->request->arrived_us + timeout_us;
+    }
     return role;
 }
 
@@ -239,7 +240,8 @@ static enum coalesce_role join(struct sharing *self)
     fetch->place = unshared_place(config->unshared, self->route->line, self->key.text);
     if (unshared_is_likely(config->unshared, &fetch->place, log_clock_us()))
         return COALESCE_ALONE;
-    return coalesce_join(config->coalescer, flight_key(self), &self->seat);
+    return coalesce_join(config->coalescer, flight_key(self),
+        fetch->request->arrived_us + timeout_ms(self->route) * 1000LL, &self->seat);
 }
 
 static int share(struct sharing *self)

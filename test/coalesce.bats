@@ -19,6 +19,8 @@ setup_file() {
     "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
     "GET /narrow/{name}": { "pass": "narrow /told/{name}" },
     "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
+    "GET /long/{name}":   { "pass": "odd /told/{name}", "coalesce": true, "timeout": "5s" },
+    "GET /whole/{name}":  { "calls": { "it": "odd GET /told/{name}" }, "reply": "{it}", "timeout": "5s" },
     "GET /short/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "3s" },
     "GET /own/{name}":    { "pass": "odd /told/{name}", "coalesce": true },
     "GET /odd/{name}":    { "pass": "odd /told/{name}", "coalesce": true },
@@ -72,6 +74,13 @@ has_followers() {
 finish() {
   wait "${clients[@]}" || true
   replies=$(cat "$BATS_TEST_TMPDIR"/reply-* | sort | uniq -c | sed 's/^ *//')
+}
+
+# Until so many milliseconds have gone by.
+pass_time() {
+  local start=${EPOCHREALTIME/./}
+  has_passed() { ((${EPOCHREALTIME/./} - start > $1 * 1000)); }
+  wait_until has_passed "$1"
 }
 
 # got REPLIES: fails, and shows what came, where that was something else.
@@ -217,23 +226,59 @@ got() {
 
 @test "a follower waits no longer than its own deadline" {
   tell hold
-  send 3 "/hasty/$me"
+  send 6 "/hasty/$me"
   finish
-  [ "$replies" = '3 {"error":"Odd service timeout","message":"Service did not respond in 2 seconds"} 504' ]
-  was_asked 1
   tell ''
+  [ "$(grep -c ' 504$' <(cat "$BATS_TEST_TMPDIR"/reply-*))" = 6 ]
+  grep -q '{"error":"Odd service timeout","message":"Service did not respond in 2 seconds"} 504' <<<"$replies"
+  was_asked 1 || was_asked 2 # 2 where the last one came clearly later than the first one
+}
+
+@test "a leader's timeout is not that of who came later, and so asks the service again" {
+  local route
+  for route in long whole; do
+    me=$route-late clients=()
+    tell hold
+    send 1 "/$route/$me"
+    wait_until is_waiting 1
+    pass_time 2500
+    send 3 "/$route/$me"
+    wait_until has_followers 3
+    wait_until eval '[[ $(asked) == 2 ]]'
+    tell ''
+    finish
+    grep -qxF '3 {"n":2} 200' <<<"$replies"
+    grep -qx '1 .* 504' <<<"$replies"
+    was_asked 2
+  done
+}
+
+@test "when the leader's client goes, who has the most time left asks" {
+  tell hold
+  send 1 "/long/$me"
+  wait_until is_waiting 1
+  send 1 "/long/$me"
+  wait_until has_followers 1
+  pass_time 2500
+  send 1 "/long/$me"
+  wait_until has_followers 2
+  kill -KILL "${clients[0]}"
+  wait_until eval '[[ $(asked) == 2 ]]'
+  wait_until grep -q ' 504' "$BATS_TEST_TMPDIR/reply-1"
+  tell ''
+  finish
+  grep -qxF '{"n":2} 200' "$BATS_TEST_TMPDIR/reply-2"
+  was_asked 2
 }
 
 @test "a follower that has to ask itself has only what is left of its time" {
-  local start took
+  local took
   tell hold
   send 1 "/short/$me"
   wait_until is_waiting 1
   send 1 "/short/$me" -H "X-Request-ID: heir-$me"
   wait_until has_followers 1
-  start=${EPOCHREALTIME/./}
-  has_waited() { ((${EPOCHREALTIME/./} - start > 1500000)); }
-  wait_until has_waited
+  pass_time 1500
   kill -KILL "${clients[0]}"
   finish
   was_asked 2

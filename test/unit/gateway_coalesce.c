@@ -12,6 +12,8 @@
 #include "fcgi-gateway/coalesce.h"
 #include "lib/log.h"
 
+#define NEVER (LLONG_MAX / 2)
+
 static struct stored *reply(void)
 {
     struct stored_draft draft;
@@ -23,7 +25,6 @@ static struct stored *reply(void)
 struct follower {
     struct coalescer *coalescer;
     struct coalesce_seat seat;
-    long long deadline_us;
     struct coalesce_client client;
     enum coalesce_role end;
     pthread_t thread;
@@ -45,17 +46,22 @@ static int for_a_moment(void *context)
 static void *wait_for_end(void *argument)
 {
     struct follower *self = argument;
-    self->end = coalesce_wait(self->coalescer, &self->seat, self->deadline_us, 0, &self->client);
+    self->end = coalesce_wait(self->coalescer, &self->seat, 0, &self->client);
     return NULL;
 }
 
 /* Joins here, so that their order is known, and waits there. */
+static void begin_until(struct follower *self, struct coalescer *coalescer, long long deadline_us)
+{
+    *self =
+        (struct follower){ .coalescer = coalescer, .client = { .fd = -1, .wait_ms = for_ever } };
+    assert_int_equal(
+        coalesce_join(coalescer, STR("k"), deadline_us, &self->seat), COALESCE_FOLLOWS);
+}
+
 static void begin(struct follower *self, struct coalescer *coalescer)
 {
-    *self = (struct follower){ .coalescer = coalescer,
-        .deadline_us = LLONG_MAX / 2,
-        .client = { .fd = -1, .wait_ms = for_ever } };
-    assert_int_equal(coalesce_join(coalescer, STR("k"), &self->seat), COALESCE_FOLLOWS);
+    begin_until(self, coalescer, NEVER);
 }
 
 static void go(struct follower *self)
@@ -69,14 +75,24 @@ static enum coalesce_role end_of(struct follower *self)
     return self->end;
 }
 
+/* Whoever comes now begins anew. */
+static bool is_over(struct coalescer *coalescer)
+{
+    struct coalesce_seat seat;
+    if (coalesce_join(coalescer, STR("k"), NEVER, &seat) != COALESCE_LEADS)
+        return false;
+    coalesce_abandon(coalescer, &seat);
+    return true;
+}
+
 static void followers_get_the_leader_s_reply(void **state)
 {
     struct coalescer *coalescer = coalescer_new();
     struct coalesce_seat leader, other;
     struct follower followers[5];
     (void)state;
-    assert_int_equal(coalesce_join(coalescer, STR("k"), &leader), COALESCE_LEADS);
-    assert_int_equal(coalesce_join(coalescer, STR("other"), &other), COALESCE_LEADS);
+    assert_int_equal(coalesce_join(coalescer, STR("k"), NEVER, &leader), COALESCE_LEADS);
+    assert_int_equal(coalesce_join(coalescer, STR("other"), NEVER, &other), COALESCE_LEADS);
     for (int i = 0; i < 5; i++) {
         begin(&followers[i], coalescer);
         if (i != 2)
@@ -92,11 +108,9 @@ static void followers_get_the_leader_s_reply(void **state)
     }
     assert_int_equal(stored->users, 1);
     stored_release(stored);
-    assert_int_equal(coalesce_count(coalescer), 1);
+    assert_int_equal(other.role, COALESCE_LEADS);
     coalesce_abandon(coalescer, &other);
-    assert_int_equal(coalesce_join(coalescer, STR("k"), &leader), COALESCE_LEADS);
-    coalesce_hand_over(coalescer, &leader);
-    assert_int_equal(coalesce_count(coalescer), 0);
+    assert_true(is_over(coalescer));
     coalescer_free(coalescer);
 }
 
@@ -106,19 +120,64 @@ static void the_next_leads_where_the_leader_gives_up(void **state)
     struct coalesce_seat leader;
     struct follower first, second;
     (void)state;
-    coalesce_join(coalescer, STR("k"), &leader);
+    coalesce_join(coalescer, STR("k"), NEVER, &leader);
     begin(&first, coalescer);
     begin(&second, coalescer);
     go(&first);
     go(&second);
-    coalesce_hand_over(coalescer, &leader);
+    assert_true(coalesce_hand_over(coalescer, &leader, 0));
     assert_int_equal(end_of(&first), COALESCE_LEADS);
     struct stored *stored = reply();
     coalesce_land(coalescer, &first.seat, stored);
     assert_int_equal(end_of(&second), COALESCE_SERVED);
     stored_release(second.seat.reply);
     stored_release(stored);
-    assert_int_equal(coalesce_count(coalescer), 0);
+    assert_true(is_over(coalescer));
+    coalescer_free(coalescer);
+}
+
+static void who_has_the_most_time_leads_next(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader;
+    struct follower first, second, third;
+    long long soon_us = log_clock_us() + 3600 * 1000000LL;
+    (void)state;
+    coalesce_join(coalescer, STR("k"), soon_us, &leader);
+    begin_until(&first, coalescer, soon_us + 1);
+    begin_until(&second, coalescer, soon_us + 3);
+    begin_until(&third, coalescer, soon_us + 2);
+    assert_false(coalesce_hand_over(coalescer, &leader, soon_us + 3));
+    assert_int_equal(leader.role, COALESCE_LEADS);
+    assert_true(coalesce_hand_over(coalescer, &leader, soon_us + 2));
+    go(&second);
+    assert_int_equal(end_of(&second), COALESCE_LEADS);
+    assert_false(coalesce_hand_over(coalescer, &second.seat, soon_us + 2));
+    coalesce_abandon(coalescer, &second.seat);
+    go(&first);
+    go(&third);
+    assert_int_equal(end_of(&first), COALESCE_ALONE);
+    assert_int_equal(end_of(&third), COALESCE_ALONE);
+    coalescer_free(coalescer);
+}
+
+static void what_a_former_leader_moved_does_not_count(void **state)
+{
+    struct coalescer *coalescer = coalescer_new();
+    struct coalesce_seat leader, late;
+    struct follower next;
+    (void)state;
+    coalesce_join(coalescer, STR("k"), NEVER, &leader);
+    coalesce_join(coalescer, STR("k"), log_clock_us(), &late);
+    begin(&next, coalescer);
+    coalesce_moved(&leader);
+    long long moved_us = log_clock_us(), silence_us = 20 * 1000000LL;
+    assert_true(coalesce_hand_over(coalescer, &leader, 0));
+    assert_int_equal(coalesce_wait(coalescer, &late, silence_us, NULL), COALESCE_LATE);
+    assert_true(log_clock_us() - moved_us < silence_us);
+    go(&next);
+    assert_int_equal(end_of(&next), COALESCE_LEADS);
+    coalesce_abandon(coalescer, &next.seat);
     coalescer_free(coalescer);
 }
 
@@ -128,7 +187,7 @@ static void followers_are_alone_where_the_reply_is_not_theirs(void **state)
     struct coalesce_seat leader;
     struct follower follower;
     (void)state;
-    coalesce_join(coalescer, STR("k"), &leader);
+    coalesce_join(coalescer, STR("k"), NEVER, &leader);
     begin(&follower, coalescer);
     go(&follower);
     coalesce_abandon(coalescer, &leader);
@@ -145,12 +204,11 @@ static void a_follower_has_its_own_deadline_and_client(void **state)
     int ends[2];
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    coalesce_join(coalescer, STR("k"), &leader);
-    begin(&late, coalescer);
+    coalesce_join(coalescer, STR("k"), NEVER, &leader);
+    begin_until(&late, coalescer, log_clock_us() + 1000);
     begin(&gone, coalescer);
     begin(&asking, coalescer);
     begin(&last, coalescer);
-    late.deadline_us = log_clock_us() + 1000;
     gone.client.fd = ends[0];
     asking.client = (struct coalesce_client){ -1, for_a_moment, &asked };
     go(&late);
@@ -179,12 +237,11 @@ static void a_leader_that_moves_is_waited_for(void **state)
     struct coalesce_seat leader, follower;
     long long silence_us = 20000;
     (void)state;
-    coalesce_join(coalescer, STR("k"), &leader);
-    coalesce_join(coalescer, STR("k"), &follower);
+    coalesce_join(coalescer, STR("k"), NEVER, &leader);
+    coalesce_join(coalescer, STR("k"), log_clock_us(), &follower);
     coalesce_moved(&leader);
     long long moved_us = log_clock_us();
-    assert_int_equal(
-        coalesce_wait(coalescer, &follower, moved_us, silence_us, NULL), COALESCE_LATE);
+    assert_int_equal(coalesce_wait(coalescer, &follower, silence_us, NULL), COALESCE_LATE);
     assert_true(log_clock_us() - moved_us >= silence_us - 1000);
     coalesce_abandon(coalescer, &leader);
     coalescer_free(coalescer);
@@ -197,22 +254,22 @@ static void followers_are_bounded(void **state)
     struct coalesce_seat leader, more;
     unsigned following = 0;
     (void)state;
-    coalesce_join(coalescer, STR("k"), &leader);
+    coalesce_join(coalescer, STR("k"), NEVER, &leader);
     while (following < COALESCE_FOLLOWERS_MAX &&
-           coalesce_join(coalescer, STR("k"), &seats[following]) == COALESCE_FOLLOWS)
+           coalesce_join(coalescer, STR("k"), NEVER, &seats[following]) == COALESCE_FOLLOWS)
         following++; /* ends before that where there are fewer descriptors */
     assert_true(following > 100);
-    assert_int_equal(coalesce_join(coalescer, STR("k"), &more), COALESCE_ALONE);
+    assert_int_equal(coalesce_join(coalescer, STR("k"), NEVER, &more), COALESCE_ALONE);
     coalesce_abandon(coalescer, &leader);
     for (unsigned i = 0; i < following; i++)
-        assert_int_equal(coalesce_wait(coalescer, &seats[i], 0, 0, NULL), COALESCE_ALONE);
+        assert_int_equal(coalesce_wait(coalescer, &seats[i], 0, NULL), COALESCE_ALONE);
     coalescer_free(coalescer);
 }
 
 static void *join_and_crash(void *coalescer)
 {
     struct coalesce_seat seat;
-    coalesce_join(coalescer, STR("k"), &seat);
+    coalesce_join(coalescer, STR("k"), NEVER, &seat);
     coalesce_crashed(coalescer);
     return NULL;
 }
@@ -231,14 +288,15 @@ static void nobody_waits_for_a_thread_that_crashed(void **state)
     struct follower follower;
     (void)state;
     crash(coalescer);
-    assert_int_equal(coalesce_join(coalescer, STR("k"), &leader), COALESCE_LEADS);
+    assert_int_equal(coalesce_join(coalescer, STR("k"), NEVER, &leader), COALESCE_LEADS);
     crash(coalescer); /* as a follower, which then cannot lead */
     begin(&follower, coalescer);
-    coalesce_hand_over(coalescer, &leader);
+    assert_true(coalesce_hand_over(coalescer, &leader, 0));
     go(&follower);
     assert_int_equal(end_of(&follower), COALESCE_LEADS);
-    coalesce_hand_over(coalescer, &follower.seat);
-    assert_int_equal(coalesce_count(coalescer), 0);
+    assert_false(coalesce_hand_over(coalescer, &follower.seat, 0));
+    coalesce_abandon(coalescer, &follower.seat);
+    assert_true(is_over(coalescer));
     coalescer_free(coalescer);
 }
 
@@ -256,8 +314,8 @@ static void lead(struct crowd *crowd, struct coalesce_seat *seat, unsigned round
     atomic_fetch_add(&crowd->led, 1);
     if (round % 3 == 0)
         sched_yield();
-    if (round % 7 == 0)
-        coalesce_hand_over(crowd->coalescer, seat);
+    if (round % 7 == 0 && coalesce_hand_over(crowd->coalescer, seat, 0))
+        ;
     else if (round % 11 == 0)
         coalesce_abandon(crowd->coalescer, seat);
     else
@@ -270,10 +328,10 @@ static void *crowd_in(void *argument)
     struct crowd *crowd = argument;
     for (unsigned round = 0; round < ROUNDS; round++) {
         struct coalesce_seat seat;
-        enum coalesce_role role = coalesce_join(crowd->coalescer, STR("k"), &seat);
+        long long deadline_us = log_clock_us() + (round % 5 ? 1000000 : round % 100);
+        enum coalesce_role role = coalesce_join(crowd->coalescer, STR("k"), deadline_us, &seat);
         if (role == COALESCE_FOLLOWS)
-            role = coalesce_wait(crowd->coalescer, &seat,
-                log_clock_us() + (round % 5 ? 1000000 : round % 100), 0, NULL);
+            role = coalesce_wait(crowd->coalescer, &seat, 0, NULL);
         if (role == COALESCE_LEADS)
             lead(crowd, &seat, round);
         else
@@ -294,7 +352,7 @@ static void nobody_is_forgotten_in_a_crowd(void **state)
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(crowd.led + crowd.served + crowd.others, THREADS * ROUNDS);
-    assert_int_equal(coalesce_count(crowd.coalescer), 0);
+    assert_true(is_over(crowd.coalescer));
     coalescer_free(crowd.coalescer);
 }
 
@@ -303,6 +361,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(followers_get_the_leader_s_reply),
         cmocka_unit_test(the_next_leads_where_the_leader_gives_up),
+        cmocka_unit_test(who_has_the_most_time_leads_next),
+        cmocka_unit_test(what_a_former_leader_moved_does_not_count),
         cmocka_unit_test(followers_are_alone_where_the_reply_is_not_theirs),
         cmocka_unit_test(a_follower_has_its_own_deadline_and_client),
         cmocka_unit_test(a_leader_that_moves_is_waited_for),
