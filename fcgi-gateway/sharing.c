@@ -220,13 +220,17 @@ static int lead(struct sharing *self, bool is_first)
     return fetch(fetch_it);
 }
 
-/* How services are does not depend on who asks. */
+/* How services are does not depend on who asks. A change keeps apart those before and after it: a
+ * passed-through reply is that of its own path, a composed one may have parts of any. */
 static struct str flight_key(const struct sharing *self)
 {
     const struct fetch *fetch = &self->fetch;
+    const struct cache *cache = fetch->config->cache;
     if (self->route->kind == ROUTE_HEALTH)
         return self->key.text;
-    return sameness_flight_key(fetch->request, &self->key, cache_purges(fetch->config->cache));
+    bool is_pass = self->route->kind == ROUTE_PASS;
+    return sameness_flight_key(fetch->request, &self->key,
+        is_pass ? cache_mark(cache, self->key.path) : cache_purges(cache));
 }
 
 /* Waits for others only where what they get is probably for this request too. */

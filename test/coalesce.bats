@@ -16,6 +16,7 @@ setup_file() {
   "routes": {
     "GET /plain/{name}":  { "pass": "odd /told/{name}" },
     "GET /pass/{name}":   { "pass": "odd /told/{name}", "coalesce": true },
+    "PUT /pass/{name}":   { "pass": "odd /told/{name}-put" },
     "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
     "GET /narrow/{name}": { "pass": "narrow /told/{name}" },
     "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
@@ -396,6 +397,23 @@ got() {
   wait_until is_waiting 2
   tell ''
   got '1 {"n":1} 200
+1 {"n":2} 200'
+}
+
+@test "a change elsewhere does not part requests that are passed through, one of their path does" {
+  tell hold
+  send 1 "/pass/$me"
+  wait_until is_waiting 1
+  request PUT "/made/$me" -d x
+  expect 200
+  send 1 "/pass/$me"
+  wait_until has_followers 1
+  request PUT "/pass/$me" -d x
+  expect 200
+  send 1 "/pass/$me"
+  wait_until is_waiting 2
+  tell ''
+  got '2 {"n":1} 200
 1 {"n":2} 200'
 }
 
