@@ -217,6 +217,12 @@ void coalesce_land(struct coalescer *coalescer, struct coalesce_seat *seat, stru
     end_all(coalescer, seat, COALESCE_SERVED, stored);
 }
 
+void coalesce_land_old(
+    struct coalescer *coalescer, struct coalesce_seat *seat, struct stored *stored)
+{
+    end_all(coalescer, seat, COALESCE_SERVED_OLD, stored);
+}
+
 void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat)
 {
     end_all(coalescer, seat, COALESCE_ALONE, NULL);

@@ -1,9 +1,10 @@
 /* coalesce: identical requests at the same time share one reply: the first asks, the others wait.
  *
  * The first is the leader of a flight, the others follow. A leader must end its flight by exactly
- * one of coalesce_land, _abandon and a _hand_over that is done, and is not awaited after its crash.
- * Waiting is poll() on an eventfd of the follower's own beside its client's descriptor: a condition
- * variable would not notice the client's going. Does not know what makes requests identical. */
+ * one of coalesce_land, _land_old, _abandon and a _hand_over that is done, and is not awaited after
+ * its crash. Waiting is poll() on an eventfd of the follower's own beside its client's descriptor:
+ * a condition variable would not notice the client's going. Does not know what makes requests
+ * identical. */
 #ifndef GATEWAY_COALESCE_H
 #define GATEWAY_COALESCE_H
 
@@ -26,16 +27,17 @@ enum coalesce_role {
     COALESCE_FOLLOWS,
     COALESCE_ALONE, /* asks for itself, and nobody waits for it */
     /* How a follower's waiting may also end. */
-    COALESCE_SERVED, /* there is a reply */
-    COALESCE_LATE,   /* its deadline has passed */
-    COALESCE_GONE,   /* its client has gone */
+    COALESCE_SERVED,     /* there is a reply */
+    COALESCE_SERVED_OLD, /* there is an old one, as the service failed */
+    COALESCE_LATE,       /* its deadline has passed */
+    COALESCE_GONE,       /* its client has gone */
 };
 
 /* One request's part in a flight; in memory of the requesting thread, which leaves it where it is
  * until it is in no flight any more. */
 struct coalesce_seat {
     enum coalesce_role role;
-    struct stored *reply;  /* of COALESCE_SERVED; to be released */
+    struct stored *reply;  /* of COALESCE_SERVED and _SERVED_OLD; to be released */
     long long deadline_us; /* of the request, on the clock of log_clock_us */
     /* coalesce.c's own */
     struct flight *flight;
@@ -61,7 +63,7 @@ struct coalesce_client {
  * coalesce_moved is not longer ago than that. `client` may be NULL.
  *
  * Returns
- *   COALESCE_SERVED  seat->reply is the leader's
+ *   COALESCE_SERVED  seat->reply is the leader's; so it is of COALESCE_SERVED_OLD
  *   COALESCE_LEADS   the leader could not: this one leads now
  *   COALESCE_ALONE   the leader's reply is not for others
  *   COALESCE_LATE, COALESCE_GONE */
@@ -73,6 +75,10 @@ void coalesce_moved(struct coalesce_seat *seat);
 
 /* The leader's reply, whatever it says, is everybody's. */
 void coalesce_land(struct coalescer *coalescer, struct coalesce_seat *seat, struct stored *stored);
+
+/* The same with a reply from before, which the leader uses because the service failed. */
+void coalesce_land_old(
+    struct coalescer *coalescer, struct coalesce_seat *seat, struct stored *stored);
 
 /* The leader's reply is not for others: each asks for itself. */
 void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat);

@@ -292,7 +292,7 @@ static void land_error(struct fetching *self)
     int status = error_reply(&reply, &error);
     stored_begin(&self->draft, status, buf_as_str(&reply.fields), reply.body.len);
     stored_add(&self->draft, reply.body.at, reply.body.len);
-    struct stored *stored = stored_end(&self->draft, self->vary, STR(""));
+    struct stored *stored = end_draft(self);
     if (stored)
         coalesce_land(fetch->config->coalescer, fetch->seat, stored);
     else
@@ -376,8 +376,10 @@ static int answer_from_old(struct fetching *self)
     buf_text(&words, asked_status != 304 ? "; detail=stale-if-error"
                      : self->is_kept     ? "; stored"
                                          : "");
-    if (is_leading(self))
+    if (is_leading(self) && asked_status == 304)
         coalesce_land(fetch->config->coalescer, fetch->seat, stored);
+    else if (is_leading(self))
+        coalesce_land_old(fetch->config->coalescer, fetch->seat, stored);
     fetch->reply->is_withheld = false;
     return resend(fetch->reply, stored, true, fetch->config->name, buf_as_str(&words));
 }

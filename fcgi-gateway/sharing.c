@@ -24,6 +24,7 @@ struct sharing {
     struct sameness same;
     struct cache_asker asker;
     struct coalesce_seat seat;
+    long long came_us;
     bool has_cache;
 };
 
@@ -87,6 +88,7 @@ static struct sharing *begin(struct request *request, struct reply *reply,
     struct sharing *self = arena_zero(request->arena, sizeof *self);
     const struct route *route = self->route = match->target;
     bool is_pass = route->kind == ROUTE_PASS;
+    self->came_us = request->arrived_us;
     self->has_cache = keeps(config, route);
     self->key = sameness_key(request, route, config);
     self->same = (struct sameness){ .request = request,
@@ -195,17 +197,37 @@ static enum coalesce_role await(struct sharing *self)
     return role;
 }
 
-/* Another one's reply: for this request too, if what it varies by is the same. */
-static int take_over(struct sharing *self)
+/* One that was kept before this request came is used as this client and the reply itself allow. */
+static bool may_use_kept(const struct sharing *self, const struct stored *stored, bool is_instead)
 {
-    struct sameness same = { .request = self->fetch.request };
+    long long kept_ms = (log_clock_us() - stored->arrived_us) / 1000;
+    enum freshness_use use = freshness_use(&stored->freshness, &self->wish, kept_ms);
+    return use == FRESHNESS_FRESH || use == FRESHNESS_STALE ||
+           (use == FRESHNESS_FALLBACK && is_instead);
+}
+
+/* Another one's reply, or an older one instead of it (`is_instead`): for this request too, if what
+ * it varies by is the same. */
+static int take_over(struct sharing *self, bool is_instead)
+{
+    struct request *request = self->fetch.request;
+    struct sameness same = { .request = request };
     struct stored *stored = self->seat.reply;
-    buf_text(&self->fetch.request->log, "coalesced");
-    if (sameness_fits(&same, stored))
-        return send_stored(self, stored, false, STR("fwd=miss; collapsed"));
-    stored_release(stored);
-    unshared_note(self->fetch.config->unshared, &self->fetch.place, log_clock_us());
-    return fetch(&self->fetch);
+    bool is_kept = is_instead || stored->arrived_us < self->came_us;
+    bool is_same = sameness_fits(&same, stored);
+    if (!is_same || (is_kept && !may_use_kept(self, stored, is_instead))) {
+        stored_release(stored);
+        if (!is_same)
+            unshared_note(self->fetch.config->unshared, &self->fetch.place, log_clock_us());
+        return fetch(&self->fetch);
+    }
+    struct str words = STR("fwd=miss; collapsed");
+    if (is_instead)
+        words = STR("fwd=stale; collapsed; detail=stale-if-error");
+    else if (is_kept)
+        words = resend_hit(request, stored, log_clock_us());
+    buf_text(&request->log, "coalesced");
+    return send_stored(self, stored, is_kept, words);
 }
 
 /* Somebody may have brought it between our look into the cache and the flight. */
@@ -257,7 +279,9 @@ static int share(struct sharing *self)
         role = await(self);
     switch (role) {
     case COALESCE_SERVED:
-        return take_over(self);
+        return take_over(self, false);
+    case COALESCE_SERVED_OLD:
+        return take_over(self, true);
     case COALESCE_LATE:
         return tell(self, failure_of_wait(self->route, CALL_TIMEOUT, timeout_ms(self->route),
                               alone->request->arena));

@@ -417,6 +417,26 @@ got() {
 1 {"n":2} 200'
 }
 
+@test "an old reply that replaces an error says how old it is, to who may have it and no one else" {
+  tell 'Cache-Control=max-age=0,stale-if-error=60,stale-while-revalidate=0'
+  get "/kept/$me"
+  expect 200 '{"n":1}'
+  tell hold
+  send 1 "/kept/$me"
+  wait_until is_waiting 1
+  send 1 "/kept/$me" -D -
+  send 1 "/kept/$me" -H 'Cache-Control: no-cache'
+  wait_until has_followers 2
+  tell status=503
+  finish
+  was_asked 3
+  grep -qxF '{"n":1} 200' "$BATS_TEST_TMPDIR/reply-0"
+  grep -qxF '{"n":1} 200' "$BATS_TEST_TMPDIR/reply-1"
+  grep -qx 'Age: [0-9]*.' "$BATS_TEST_TMPDIR/reply-1"
+  grep -q '^Cache-Status: gateway; fwd=stale; collapsed; detail=stale-if-error' "$BATS_TEST_TMPDIR/reply-1"
+  grep -qxF '{"n":3} 503' "$BATS_TEST_TMPDIR/reply-2"
+}
+
 @test "a large reply is each one's own" {
   send 4 '/huge?bytes=3000000&length=1' -o /dev/null
   got '4  200'
