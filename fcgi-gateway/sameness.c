@@ -111,6 +111,8 @@ struct str sameness_vary_values(const struct request *request, struct str vary)
     buf_init(&values, request->arena);
     while (field_text_member(&vary, &name)) {
         add_field(&values, request, arena_copy(request->arena, name.at, name.len));
+        if (str_is_nocase(name, "X-Forwarded-For")) /* to which the gateway adds this one */
+            add_part(&values, str_of(request_variable(request, "REMOTE_ADDR")));
         buf_char(&values, '\n');
     }
     return buf_as_str(&values);

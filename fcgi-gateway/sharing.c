@@ -7,6 +7,7 @@
 #include "error_body.h"
 #include "failure.h"
 #include "fetch.h"
+#include "field_text.h"
 #include "lib/log.h"
 #include "resend.h"
 #include "revalidation.h"
@@ -47,6 +48,22 @@ static bool has_any(const struct request *request, const char *const *fields, si
     return false;
 }
 
+/* A field that Connection names stays here, so that the service does not see what its reply would
+ * be kept under. */
+static bool withholds_fields(const struct request *request)
+{
+    static const char *const usual[] = { "keep-alive", "close", "TE", "Upgrade", "HTTP2-Settings" };
+    struct str list = str_of(request_header(request, "Connection")), name;
+    while (field_text_member(&list, &name)) {
+        size_t i = 0;
+        while (i < COUNT(usual) && !str_is_nocase(name, usual[i]))
+            i++;
+        if (i == COUNT(usual))
+            return true;
+    }
+    return false;
+}
+
 static bool keeps(const struct config *config, const struct route *route)
 {
     return config->cache && route->kind != ROUTE_HEALTH && route->cache.keeps == CACHE_ON &&
@@ -76,7 +93,8 @@ static bool can_share(
         return false;
     if (route->kind == ROUTE_COMPOSE || route->kind == ROUTE_HEALTH)
         return true;
-    if (route->kind != ROUTE_PASS || has_any(request, parts, COUNT(parts)))
+    if (route->kind != ROUTE_PASS || has_any(request, parts, COUNT(parts)) ||
+        withholds_fields(request))
         return false;
     return has_cache || !(request->is_head || has_any(request, conditions, COUNT(conditions)));
 }

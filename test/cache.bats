@@ -233,6 +233,25 @@ status_is() {
   expect 200 '{"n":1}'
 }
 
+@test "a field that Connection keeps from the service poisons nothing" {
+  tell 'Vary=Accept-Language'
+  get "/long/$me" -H 'Accept-Language: en' -H 'Connection: close, accept-language'
+  expect 200 '{"n":1}'
+  get "/long/$me" -H 'Accept-Language: en' -H 'Connection: close'
+  expect 200 '{"n":2}'
+  get "/long/$me" -H 'Accept-Language: en'
+  expect 200 '{"n":2}'
+}
+
+@test "a reply that varies by X-Forwarded-For is for this client" {
+  tell 'Vary=X-Forwarded-For'
+  get "/long/$me"
+  get "/long/$me" --interface 127.0.0.2
+  expect 200 '{"n":2}'
+  get "/long/$me"
+  expect 200 '{"n":1}'
+}
+
 @test "CORS fields are each client's own" {
   get "/cors/$me" -H 'Origin: https://a.example'
   get "/cors/$me" -H 'Origin: https://b.example'
