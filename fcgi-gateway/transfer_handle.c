@@ -17,6 +17,11 @@
 /* And a busy connection must not hold on for ever to where a name led once. */
 #define CONNECTION_AGE_MAX_S 5L
 
+/* What curl reads at once: a composed route has several calls under way, and most replies are
+ * short. A stream is as long as it likes. */
+#define COLLECTED_PIECE 8192L
+#define STREAMED_PIECE 32768L
+
 /* Says a server how many milliseconds are left for its reply. */
 #define TIMEOUT_FIELD "X-Request-Timeout-Ms"
 
@@ -154,6 +159,7 @@ void transfer_handle_set(
         set_address(transfer, terms->address);
         set_method(easy, call);
     }
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, call->write ? STREAMED_PIECE : COLLECTED_PIECE);
     curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, call->target);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, field_lines(call, terms));
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms(terms));
