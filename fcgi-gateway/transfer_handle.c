@@ -20,7 +20,7 @@
 /* What curl reads at once: a composed route has several calls under way, and most replies are
  * short. A stream is as long as it likes. */
 #define COLLECTED_PIECE 8192L
-#define STREAMED_PIECE 32768L
+#define STREAMED_PIECE 65536L
 
 /* Says a server how many milliseconds are left for its reply. */
 #define TIMEOUT_FIELD "X-Request-Timeout-Ms"
