@@ -20,7 +20,7 @@ setup_file() {
     "GET /kept/{name}":   { "pass": "odd /told/{name}", "cache": "1h" },
     "GET /narrow/{name}": { "pass": "narrow /told/{name}" },
     "GET /hasty/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "2s" },
-    "GET /long/{name}":   { "pass": "odd /told/{name}", "coalesce": true, "timeout": "5s" },
+    "GET /patient/{name}": { "pass": "odd /told/{name}", "coalesce": true, "timeout": "5s" },
     "GET /whole/{name}":  { "calls": { "it": "odd GET /told/{name}" }, "reply": "{it}", "timeout": "5s" },
     "GET /short/{name}":  { "pass": "odd /told/{name}", "coalesce": true, "timeout": "3s" },
     "GET /own/{name}":    { "pass": "odd /told/{name}", "coalesce": true },
@@ -237,7 +237,7 @@ got() {
 
 @test "a leader's timeout is not that of who came later, and so asks the service again" {
   local route
-  for route in long whole; do
+  for route in patient whole; do
     me=$route-late clients=()
     tell hold
     send 1 "/$route/$me"
@@ -256,12 +256,12 @@ got() {
 
 @test "when the leader's client goes, who has the most time left asks" {
   tell hold
-  send 1 "/long/$me"
+  send 1 "/patient/$me"
   wait_until is_waiting 1
-  send 1 "/long/$me"
+  send 1 "/patient/$me"
   wait_until has_followers 1
   pass_time 2500
-  send 1 "/long/$me"
+  send 1 "/patient/$me"
   wait_until has_followers 2
   kill -KILL "${clients[0]}"
   wait_until eval '[[ $(asked) == 2 ]]'
