@@ -1,6 +1,6 @@
 /* transfer: one exchange of a request and a reply with one server.
  *
- * The only file that sees libcurl. Every thread has a transferer of its own: exchanges at the same
+ * Its files alone see libcurl. Every thread has a transferer of its own: exchanges at the same
  * time and connections kept alive, without a lock. */
 #ifndef GATEWAY_TRANSFER_H
 #define GATEWAY_TRANSFER_H
