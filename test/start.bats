@@ -130,7 +130,8 @@ sockets() {
 
 @test "after everything was killed, start works" {
   start
-  processes_of "$RUN_DIR" | while read -r pid _; do kill -KILL "$pid"; done
+  # One's end may be that of another, before its turn.
+  processes_of "$RUN_DIR" | while read -r pid _; do kill -KILL "$pid" 2>/dev/null || true; done
   wait_until no_process
   [ -e "$RUN_DIR/users.sock" ]
   start
