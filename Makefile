@@ -193,4 +193,7 @@ FORCE:
 	bench-routes bench-instructions lint containers help units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
+# Reading them all takes a tenth of a second, and these goals compile nothing by themselves.
+ifneq ($(filter-out run start stop restart reload status logs clean help,$(or $(MAKECMDGOALS),build)),)
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+endif
