@@ -128,6 +128,17 @@ sockets() {
   BUILD=$BATS_TEST_TMPDIR/empty start_fails "make build"
 }
 
+@test "a newer copy of the project stops what an older one has started" {
+  mkdir "$BATS_TEST_TMPDIR/older"
+  cp -r "$ROOT/lighttpd" "$BATS_TEST_TMPDIR/older/"
+  mkdir "$BATS_TEST_TMPDIR/older/fcgi-gateway"
+  cp "$ROOT/fcgi-gateway/gateway.json" "$BATS_TEST_TMPDIR/older/fcgi-gateway/"
+  run -0 "$BATS_TEST_TMPDIR/older/lighttpd/control" start
+  run -0 "$CONTROL" stop
+  [[ $output != *killed* ]]
+  no_process
+}
+
 @test "after everything was killed, start works" {
   start
   # One's end may be that of another, before its turn.
