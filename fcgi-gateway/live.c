@@ -201,8 +201,8 @@ bool live_reload(struct live *live, FILE *out)
 {
     struct edition *edition = edition_read(live->file, out, false);
     if (edition) {
-        free_unheld(
-            live); /* or a server that was taken away would be known still, when it comes back */
+        /* First: or a server that was taken away would still be known when it comes back. */
+        free_unheld(live);
         attach(live, edition);
         struct edition *before = atomic_exchange(&live->current, edition);
         before->older = live->replaced;

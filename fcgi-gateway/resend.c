@@ -6,7 +6,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-long long resend_age_ms(const struct stored *stored, long long now_us)
+/* Milliseconds since the reply was made, as far as is known. */
+static long long age_ms(const struct stored *stored, long long now_us)
 {
     return stored->freshness.age_ms + (now_us - stored->arrived_us) / 1000;
 }
@@ -21,8 +22,8 @@ struct str resend_hit(const struct request *request, const struct stored *stored
 {
     struct buf words;
     buf_init(&words, request->arena);
-    buf_printf(&words, "hit; ttl=%lld",
-        seconds(stored->freshness.lifetime_ms - resend_age_ms(stored, now_us)));
+    buf_printf(
+        &words, "hit; ttl=%lld", seconds(stored->freshness.lifetime_ms - age_ms(stored, now_us)));
     return buf_as_str(&words);
 }
 
@@ -79,7 +80,7 @@ int resend(struct reply *reply, struct stored *stored, bool has_age, struct str 
     else
         buf_str(&reply->fields, stored->fields);
     if (has_age)
-        buf_printf(&reply->fields, "Age: %lld\r\n", resend_age_ms(stored, log_clock_us()) / 1000);
+        buf_printf(&reply->fields, "Age: %lld\r\n", age_ms(stored, log_clock_us()) / 1000);
     resend_add_cache_status(&reply->fields, gateway, cache_status);
     reply->body = stored->body;
     return is_known ? 304 : stored->status;

@@ -23,7 +23,4 @@ void resend_copy_for_304(struct buf *out, struct str fields);
 
 void resend_add_cache_status(struct buf *fields, struct str gateway, struct str words);
 
-/* Milliseconds since the reply was made, as far as is known. */
-long long resend_age_ms(const struct stored *stored, long long now_us);
-
 #endif

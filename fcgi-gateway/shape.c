@@ -49,6 +49,8 @@ static void write_constant(const char *type, struct str raw, struct buf *out)
     buf_char(out, '}');
 }
 
+static void write_shape(const struct json *json, uint32_t node, struct buf *out);
+
 static void write_object(const struct json *json, uint32_t node, struct buf *out)
 {
     buf_text(out, "{\"type\":\"object\",\"properties\":{");
@@ -63,12 +65,12 @@ static void write_object(const struct json *json, uint32_t node, struct buf *out
             i += raw.at[i] == '{'; /* "{{" is one */
         }
         buf_char(out, ':');
-        shape_write(json, name + 1, out);
+        write_shape(json, name + 1, out);
     }
     buf_text(out, "}}");
 }
 
-void shape_write(const struct json *json, uint32_t node, struct buf *out)
+static void write_shape(const struct json *json, uint32_t node, struct buf *out)
 {
     enum json_type type = json->nodes[node].type;
     struct str inside;
@@ -84,6 +86,6 @@ struct str shape_of(const struct settings *settings, uint32_t node)
 {
     struct buf out;
     buf_init(&out, settings->arena);
-    shape_write(&settings->json, node, &out);
+    write_shape(&settings->json, node, &out);
     return buf_as_str(&out);
 }
