@@ -5,6 +5,7 @@
  */
 #include "forward.h"
 #include <ctype.h>
+#include "head.h"
 #include "lib/buf.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -64,25 +65,6 @@ static bool is_command(struct str name)
     return false;
 }
 
-/* Is `name` in the comma-separated list of a Connection field? */
-static bool is_named(struct str name, struct str list)
-{
-    for (size_t at = 0; at < list.len;) {
-        size_t end = at;
-        while (end < list.len && list.at[end] != ',')
-            end++;
-        size_t first = at, last = end;
-        while (first < last && isspace((unsigned char)list.at[first]))
-            first++;
-        while (last > first && isspace((unsigned char)list.at[last - 1]))
-            last--;
-        if (last - first == name.len && strncasecmp(list.at + first, name.at, name.len) == 0)
-            return true;
-        at = end + 1;
-    }
-    return false;
-}
-
 /* A list of fields that grows at its end. */
 struct field_list {
     struct arena *arena;
@@ -130,13 +112,14 @@ static void add_clients(struct field_list *list, const struct request *request)
         if (strncmp(*variable, "HTTP_", 5) != 0 || !equals || equals - *variable == 5)
             continue;
         struct str name = field_name(list->arena, *variable + 5, equals - *variable - 5);
-        if (is_one_of(name, hop_by_hop, COUNT(hop_by_hop)) || is_named(name, list->connection) ||
+        if (is_one_of(name, hop_by_hop, COUNT(hop_by_hop)) ||
+            head_is_named(name, list->connection) ||
             is_one_of(name, request_own, COUNT(request_own)) || !is_one_line(equals + 1))
             continue;
         add(list, name, str_of(equals + 1));
     }
     const char *type = request_variable(request, "CONTENT_TYPE");
-    if (type && *type && is_one_line(type) && !is_named(STR("Content-Type"), list->connection))
+    if (type && *type && is_one_line(type) && !head_is_named(STR("Content-Type"), list->connection))
         add(list, STR("Content-Type"), str_of(type));
 }
 
@@ -146,7 +129,7 @@ static void add_appended(
 {
     if (!value || !*value)
         return;
-    bool is_dropped = is_named(str_of(name), list->connection);
+    bool is_dropped = head_is_named(str_of(name), list->connection);
     const char *before = is_dropped ? NULL : request_header(request, name);
     struct buf text;
     buf_init(&text, list->arena);
@@ -203,7 +186,7 @@ const struct call_field *forward_own(const struct request *request)
 static bool add_same(struct field_list *list, const struct request *request, const char *name)
 {
     const char *value = request_header(request, name);
-    if (!value || !*value || !is_one_line(value) || is_named(str_of(name), list->connection))
+    if (!value || !*value || !is_one_line(value) || head_is_named(str_of(name), list->connection))
         return false;
     add(list, str_of(name), str_of(value));
     return true;
@@ -220,21 +203,13 @@ const struct call_field *forward_composed(const struct request *request)
     return list.first;
 }
 
-static bool names_it(const struct call *call, struct str name)
-{
-    for (const struct call_field *field = call->first_field; field; field = field->next)
-        if (str_is_nocase(field->name, "Connection") && is_named(name, field->value))
-            return true;
-    return false;
-}
-
 void forward_reply(const struct call *call, struct reply *reply, unsigned also)
 {
     bool is_chunked = call_field(call, "Transfer-Encoding").len > 0;
     for (const struct call_field *field = call->first_field; field; field = field->next) {
         if (is_one_of(field->name, hop_by_hop, COUNT(hop_by_hop)) ||
             is_one_of(field->name, reply_own, COUNT(reply_own)) || is_command(field->name) ||
-            names_it(call, field->name))
+            head_is_connection_option(call, field->name))
             continue;
         /* RFC 9112 section 6.3: Transfer-Encoding overrides Content-Length. */
         if (str_is_nocase(field->name, "Content-Length") &&

@@ -1,9 +1,27 @@
 /* head: the header section of an upstream's reply, line by line.
  *
- * curl lets some pass that would be dangerous to pass on, because the next one in the chain may
- * understand it otherwise.
+ * What would be dangerous to pass on, because the next one in the chain may understand it
+ * otherwise, makes the reply a broken one.
  */
 #include "head.h"
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool head_status(struct str line, int *status, int *minor)
+{
+    enum { MINOR = 7, STATUS = 9, LEN = 12 }; /* where they stand in "HTTP/1.1 200" */
+    const char *at = line.at;
+    if (line.len < LEN || memcmp(at, "HTTP/1.", MINOR) != 0 || !is_digit(at[MINOR]) ||
+        at[MINOR + 1] != ' ' || !is_digit(at[STATUS]) || !is_digit(at[STATUS + 1]) ||
+        !is_digit(at[STATUS + 2]) || (line.len > LEN && is_digit(at[LEN])))
+        return false;
+    *minor = at[MINOR] - '0';
+    *status = (at[STATUS] - '0') * 100 + (at[STATUS + 1] - '0') * 10 + (at[STATUS + 2] - '0');
+    return *status >= 100;
+}
 
 static bool is_space(char c)
 {
@@ -44,9 +62,15 @@ static bool is_name(struct str text)
 static bool is_number(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (text.at[i] < '0' || text.at[i] > '9')
+        if (!is_digit(text.at[i]))
             return false;
     return text.len > 0;
+}
+
+/* Neither is part of a value (RFC 9110 section 5.5), and either ends a line for somebody. */
+static bool is_value(struct str text)
+{
+    return !str_has(text, 0) && !str_has(text, '\r');
 }
 
 /* Lengths that differ, or a list of them: nobody can tell where the body ends (RFC 9112 section
@@ -61,16 +85,21 @@ static bool has_bad_length(const struct call *call)
     return false;
 }
 
+static bool is_empty(struct str line)
+{
+    return str_is(line, "\r\n") || str_is(line, "\n");
+}
+
 enum head_result head_line(struct call *call, struct str line)
 {
     struct str text = trim(line);
-    if (text.len == 0)
+    if (is_empty(line))
         return has_bad_length(call) ? HEAD_BAD : HEAD_END;
     /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
     if (*line.at == ' ' || *line.at == '\t')
         return HEAD_BAD;
     struct str value = text, name = str_take(&value, ':');
-    if (name.len == text.len || !is_name(name))
+    if (name.len == text.len || !is_name(name) || !is_value(value))
         return HEAD_BAD;
     add_field(call, name, trim(value));
     return HEAD_MORE;
@@ -82,4 +111,22 @@ struct str call_field(const struct call *call, const char *name)
         if (str_is_nocase(field->name, name))
             return field->value;
     return (struct str){ NULL, 0 };
+}
+
+bool head_is_named(struct str name, struct str list)
+{
+    while (list.len > 0) {
+        struct str one = trim(str_take(&list, ','));
+        if (one.len == name.len && strncasecmp(one.at, name.at, name.len) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool head_is_connection_option(const struct call *call, struct str name)
+{
+    for (const struct call_field *field = call->first_field; field; field = field->next)
+        if (str_is_nocase(field->name, "Connection") && head_is_named(name, field->value))
+            return true;
+    return false;
 }
