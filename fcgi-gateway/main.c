@@ -12,7 +12,6 @@
 #include "live.h"
 #include "question.h"
 #include "reload.h"
-#include "transfer.h"
 #include "worker.h"
 #include "lib/keep.h"
 #include "lib/serve.h"
@@ -91,10 +90,11 @@ static int run(const char *file)
         .kept_fd = live_kept_fd(live),
     };
     int status = 1;
-    if (transfer_init() && (shares.checker = checker_new(live)))
+    shares.checker = checker_new(live);
+    if (shares.checker)
         status = serve(&responder);
     else
-        fputs("fcgi-gateway: libcurl cannot start\n", stderr);
+        fputs("fcgi-gateway: out of memory\n", stderr);
     checker_free(shares.checker);
     live_free(live);
     return status;

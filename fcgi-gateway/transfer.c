@@ -1,20 +1,23 @@
 /* transfer: one exchange of a request and a reply with one server, several at the same time.
  *
  * Knows nothing of upstreams and their rules: which server is asked, whether and how often, is
- * upstream.c's business. Transfers that have ended give their easy handle back, and curl keeps
- * their connections, so that a usual call costs neither a handle nor a connect. Deadlines are kept
- * here and not by curl, because a streamed reply may last as long as it likes while it moves.
+ * upstream.c's business. An exchange goes one of two ways: over a socket of our own, or by libcurl
+ * where the host is a name or TLS is spoken. Deadlines are kept here, because a streamed reply may
+ * last as long as it likes while it moves.
  */
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "kept.h"
 #include "lib/log.h"
 #include "transfer_part.h"
 
 /* Waits are made of pieces no longer than this. */
 #define WAIT_MAX_MS (60 * 60 * 1000)
 
-/* A name's next address is tried when one has not answered for a time; curl sees that when it is
+/* A name's next address is tried when one has not answered for a time; libcurl sees that when it is
  * called so often. */
 #define CONNECT_LOOK_US (50 * 1000LL)
 
@@ -22,21 +25,34 @@
  * are saved. */
 #define UNWATCHED_US (10 * 1000LL)
 
-/* Idle connections that one thread keeps. */
-#define CONNECTIONS_KEPT 32L
+/* What is received at once. Only as much of it is ever used as replies are long. */
+#define RECEIVED_MAX (64 * 1024)
+
+/* Says a server how many milliseconds are left for its reply. */
+#define TIMEOUT_FIELD "X-Request-Timeout-Ms"
+
+enum { WAKE, CLIENT, BODY, OTHERS }; /* the order of descriptors that are waited for */
 
 struct transferer {
-    CURLM *multi;
+    struct kept_connections *kept;
+    struct curl_share *curl; /* NULL before it is needed */
+    int curl_count;          /* of the active ones */
+    char *received;          /* RECEIVED_MAX bytes; NULL before they are needed */
+    struct pollfd *fds;
+    size_t fds_size;
     struct transfer *idle, *active;
     const struct request *request; /* whose client all these exchanges are for, or NULL */
     long long watched_from_us;
     bool is_client_gone;
+    int wake_fd; /* an eventfd */
     atomic_bool is_woken;
 };
 
-bool transfer_init(void)
+static void *need(void *memory)
 {
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    if (!memory)
+        abort();
+    return memory;
 }
 
 struct transferer *transferer_new(void)
@@ -44,25 +60,13 @@ struct transferer *transferer_new(void)
     struct transferer *self = calloc(1, sizeof *self);
     if (!self)
         return NULL;
-    self->multi = curl_multi_init();
-    if (!self->multi) {
-        free(self);
-        return NULL;
-    }
-    curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
-    curl_multi_setopt(self->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
-    return self;
-}
-
-static struct transfer *new_transfer(void)
-{
-    struct transfer *transfer = calloc(1, sizeof *transfer);
-    if (!transfer)
-        abort();
-    transfer->easy = curl_easy_init();
-    if (!transfer->easy)
-        abort();
-    return transfer;
+    self->kept = kept_new();
+    self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->kept && self->wake_fd >= 0)
+        return self;
+    kept_free(self->kept);
+    free(self);
+    return NULL;
 }
 
 /* An idle transfer whose handle is set to this address if there is one, else any, else a new one.
@@ -70,13 +74,13 @@ static struct transfer *new_transfer(void)
 static struct transfer *take_transfer(struct transferer *self, const struct address *address)
 {
     struct transfer **link = &self->idle;
-    while (*link && !transfer_handle_is_at(*link, address))
+    while (*link && !transfer_curl_is_at(*link, address))
         link = &(*link)->next;
     if (!*link)
         link = &self->idle;
     struct transfer *transfer = *link;
     if (!transfer)
-        return new_transfer();
+        return need(calloc(1, sizeof *transfer));
     *link = transfer->next;
     return transfer;
 }
@@ -89,37 +93,60 @@ static void forget_reply(struct call *call)
     call->is_past_deadline = call->is_unsent = false;
 }
 
+static bool is_by_curl(const struct address *address)
+{
+    struct sockaddr_storage to;
+    return address_socket(address, &to) == 0;
+}
+
+static void send_off(
+    struct transferer *self, struct transfer *transfer, const struct transfer_terms *terms)
+{
+    if (!transfer->is_by_curl) {
+        transfer_socket_start(transfer, terms, self->kept);
+        return;
+    }
+    if (!self->curl)
+        self->curl = need(transfer_curl_new());
+    self->curl_count++;
+    transfer_curl_start(transfer, terms, self->curl);
+}
+
 void transfer_start(struct transferer *self, struct call *call, const struct transfer_terms *terms)
 {
     struct transfer *transfer = take_transfer(self, terms->address);
     forget_reply(call);
     transfer->call = call;
+    transfer->address = terms->address;
+    transfer->is_by_curl = is_by_curl(terms->address);
     transfer->is_connected = transfer->is_final = transfer->head_given = false;
     transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
-    transfer->is_unflushed = false;
+    transfer->is_unflushed = transfer->is_over = false;
     transfer->deadline_us = terms->first_us;
     transfer->head = terms->head;
     buf_init(&transfer->body, call->arena);
-    transfer_handle_set(transfer, call, terms);
     transfer->next = self->active;
     self->active = transfer;
-    curl_multi_add_handle(self->multi, transfer->easy);
+    send_off(self, transfer, terms);
 }
 
-/* Takes the transfer off its call and keeps its handle for the next one. */
-static struct call *end_transfer(
-    struct transferer *self, struct transfer *transfer, CURLcode result)
+/* Takes the transfer off its call and keeps it for the next one. */
+static struct call *end_transfer(struct transferer *self, struct transfer *transfer)
 {
     struct call *call = transfer->call;
-    transfer_handle_ended(transfer, result);
     struct transfer **link = &self->active;
     while (*link && *link != transfer)
         link = &(*link)->next;
     *link = transfer->next;
     transfer->next = self->idle;
     self->idle = transfer;
-    curl_multi_remove_handle(self->multi, transfer->easy);
+    if (transfer->is_by_curl) {
+        transfer_curl_end(transfer, self->curl);
+        self->curl_count--;
+    } else {
+        transfer_socket_end(transfer, self->kept);
+    }
     call->body = buf_as_str(&transfer->body);
     transfer->call = NULL;
     return call;
@@ -131,7 +158,7 @@ void transfer_cancel(struct transferer *self, const struct call *call)
     while (transfer && transfer->call != call)
         transfer = transfer->next;
     if (transfer)
-        end_transfer(self, transfer, CURLE_ABORTED_BY_CALLBACK);
+        end_transfer(self, transfer);
 }
 
 void transferer_free(struct transferer *self)
@@ -139,33 +166,50 @@ void transferer_free(struct transferer *self)
     if (!self)
         return;
     while (self->active)
-        end_transfer(self, self->active, CURLE_ABORTED_BY_CALLBACK);
+        end_transfer(self, self->active);
     for (struct transfer *transfer = self->idle; transfer;) {
         struct transfer *next = transfer->next;
-        curl_easy_cleanup(transfer->easy);
-        free(transfer->url);
-        free(transfer->socket_path);
+        transfer_curl_clear(transfer);
         free(transfer);
         transfer = next;
     }
-    curl_multi_cleanup(self->multi);
+    transfer_curl_free(self->curl);
+    kept_free(self->kept);
+    close(self->wake_fd);
+    free(self->received);
+    free(self->fds);
     free(self);
+}
+
+bool transfer_may_repeat(const struct call *call)
+{
+    return strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0 ||
+           strcmp(call->method, "OPTIONS") == 0;
+}
+
+void transfer_fields(const struct call *call, struct str host, int left_ms,
+    void (*add)(void *context, struct str name, struct str value), void *context)
+{
+    struct buf left;
+    if (host.len > 0)
+        add(context, STR("Host"), host);
+    buf_init(&left, call->arena);
+    buf_int(&left, left_ms > 0 ? left_ms : 1);
+    add(context, STR(TIMEOUT_FIELD), buf_as_str(&left));
+    for (const struct call_field *field = call->fields; field; field = field->next)
+        if (!str_is_nocase(field->name, TIMEOUT_FIELD)) /* of the client: we know better */
+            add(context, field->name, field->value);
 }
 
 static struct call *take_ended(struct transferer *self)
 {
-    int left;
-    CURLMsg *message;
-    while ((message = curl_multi_info_read(self->multi, &left))) {
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        struct transfer *transfer;
-        CURLcode result = message->data.result;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        transfer_flow_judge(transfer, result);
-        return end_transfer(self, transfer, result);
-    }
-    return NULL;
+    struct transfer *transfer = self->active;
+    while (transfer && !transfer->is_over)
+        transfer = transfer->next;
+    if (!transfer)
+        return NULL;
+    transfer_flow_judge(transfer);
+    return end_transfer(self, transfer);
 }
 
 /* An active transfer whose deadline has passed, or NULL; then *until_us is no later than when the
@@ -178,7 +222,7 @@ static struct transfer *find_late(struct transferer *self, long long *until_us)
             return transfer;
         if (transfer->deadline_us < *until_us)
             *until_us = transfer->deadline_us;
-        if (!transfer->is_connected && now + CONNECT_LOOK_US < *until_us)
+        if (transfer->is_by_curl && !transfer->is_connected && now + CONNECT_LOOK_US < *until_us)
             *until_us = now + CONNECT_LOOK_US;
     }
     return NULL;
@@ -193,11 +237,22 @@ static struct transfer *find_waiting(struct transferer *self)
     return transfer;
 }
 
-static void go_on(struct transfer *transfer)
+static void go_on(struct transferer *self, struct transfer *transfer)
+{
+    if (!self->received)
+        self->received = need(malloc(RECEIVED_MAX));
+    transfer_socket_go_on(transfer, self->received, RECEIVED_MAX);
+}
+
+/* The client's body goes on. */
+static void resume(struct transferer *self, struct transfer *transfer)
 {
     transfer->waiting_fd = -1;
     transfer_flow_moved(transfer);
-    curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    if (transfer->is_by_curl)
+        transfer_curl_resume(transfer);
+    else
+        go_on(self, transfer);
 }
 
 /* Milliseconds from now, never too few: who wakes too early goes round for nothing. */
@@ -219,31 +274,76 @@ static void flush_all(struct transferer *self)
     }
 }
 
+/* What all active transfers over sockets wait for, behind OTHERS. */
+static size_t add_wants(struct transferer *self, long long *until_us)
+{
+    size_t count = OTHERS;
+    for (struct transfer *transfer = self->active; transfer; transfer = transfer->next) {
+        if (transfer->is_by_curl)
+            continue;
+        if (count == self->fds_size) {
+            self->fds_size *= 2;
+            self->fds = need(realloc(self->fds, self->fds_size * sizeof *self->fds));
+        }
+        self->fds[count++] = transfer_socket_wants(transfer, until_us);
+    }
+    return count;
+}
+
+/* Those whose descriptors have something go on; who connects looks at the time, too. */
+static void go_on_ready(struct transferer *self)
+{
+    const struct pollfd *fd = self->fds + OTHERS;
+    for (struct transfer *transfer = self->active; transfer; transfer = transfer->next) {
+        if (transfer->is_by_curl)
+            continue;
+        if (fd->revents || transfer->socket.is_connecting)
+            go_on(self, transfer);
+        fd++;
+    }
+}
+
+/* A descriptor that is -1 is not waited for, poll(2). */
+static void wait_in_poll(struct transferer *self, const struct request *request,
+    struct transfer *waiting, long long until_us)
+{
+    size_t count = add_wants(self, &until_us);
+    struct pollfd *first = self->fds;
+    first[WAKE] = (struct pollfd){ .fd = self->wake_fd, .events = POLLIN };
+    first[CLIENT] =
+        (struct pollfd){ .fd = request ? request_client_fd(request) : -1, .events = POLLIN };
+    first[BODY] = (struct pollfd){ .fd = waiting ? waiting->waiting_fd : -1, .events = POLLIN };
+    int wait_ms = wait_until(until_us),
+        client_ms = request ? request_client_wait_ms(request) : INT_MAX;
+    wait_ms = client_ms < wait_ms ? client_ms : wait_ms;
+    if (self->curl_count > 0)
+        transfer_curl_poll(self->curl, first, count, wait_ms);
+    else if (poll(first, count, wait_ms) < 0)
+        return;
+    if (first[CLIENT].revents)
+        self->is_client_gone = request_client_gone(request);
+    go_on_ready(self);
+    if (waiting && waiting->waiting_fd >= 0 && first[BODY].revents)
+        resume(self, waiting);
+}
+
 /* Until something moves, the client goes, somebody wakes us, or the time has come. */
 static void wait_for_any(struct transferer *self, long long until_us)
 {
     struct transfer *waiting = find_waiting(self);
     if (waiting && transfer_flow_needs_no_body(waiting)) {
-        go_on(waiting);
+        resume(self, waiting);
         return;
     }
     flush_all(self);
-    long long now_us = log_clock_us();
-    const struct request *request = now_us < self->watched_from_us ? NULL : self->request;
+    if (!self->fds) {
+        self->fds_size = 2 * OTHERS;
+        self->fds = need(malloc(self->fds_size * sizeof *self->fds));
+    }
+    const struct request *request = log_clock_us() < self->watched_from_us ? NULL : self->request;
     if (!request && self->request && self->watched_from_us < until_us)
         until_us = self->watched_from_us;
-    /* What is -1 is not waited for, poll(2). */
-    struct curl_waitfd client[] = {
-        { .fd = request ? request_client_fd(request) : -1, .events = CURL_WAIT_POLLIN },
-        { .fd = waiting ? waiting->waiting_fd : -1, .events = CURL_WAIT_POLLIN },
-    };
-    int wait_ms = wait_until(until_us),
-        client_ms = request ? request_client_wait_ms(request) : INT_MAX;
-    curl_multi_poll(self->multi, client, 2, client_ms < wait_ms ? client_ms : wait_ms, NULL);
-    if (client[0].revents)
-        self->is_client_gone = request_client_gone(request);
-    if (waiting && client[1].revents)
-        go_on(waiting);
+    wait_in_poll(self, request, waiting, until_us);
 }
 
 void transferer_watch(struct transferer *self, const struct request *request)
@@ -260,26 +360,35 @@ bool transferer_is_client_gone(const struct transferer *self)
 
 void transferer_wake(struct transferer *self)
 {
+    eventfd_write(self->wake_fd, 1); /* first: who sees the other takes this back */
     atomic_store(&self->is_woken, true);
-    curl_multi_wakeup(self->multi);
+}
+
+static bool was_woken(struct transferer *self)
+{
+    eventfd_t count;
+    if (!atomic_load_explicit(&self->is_woken, memory_order_relaxed) ||
+        !atomic_exchange(&self->is_woken, false))
+        return false;
+    eventfd_read(self->wake_fd, &count);
+    return true;
 }
 
 struct call *transfer_next(struct transferer *self, long long until_us)
 {
     for (;;) {
-        int running;
         long long next_us = until_us;
-        curl_multi_perform(self->multi, &running);
+        if (self->curl_count > 0)
+            transfer_curl_go_on(self->curl);
         struct call *ended = take_ended(self);
         if (ended)
             return ended;
         struct transfer *late = find_late(self, &next_us);
         if (late) {
             transfer_flow_judge_late(late);
-            return end_transfer(self, late, CURLE_OPERATION_TIMEDOUT);
+            return end_transfer(self, late);
         }
-        if (self->is_client_gone || atomic_exchange(&self->is_woken, false) ||
-            log_clock_us() >= until_us)
+        if (self->is_client_gone || was_woken(self) || log_clock_us() >= until_us)
             return NULL;
         wait_for_any(self, next_us);
     }

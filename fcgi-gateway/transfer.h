@@ -1,16 +1,13 @@
 /* transfer: one exchange of a request and a reply with one server.
  *
- * Its files alone see libcurl. Every thread has a transferer of its own: exchanges at the same
- * time and connections kept alive, without a lock. */
+ * Every thread has a transferer of its own: exchanges at the same time and connections kept alive,
+ * without a lock. */
 #ifndef GATEWAY_TRANSFER_H
 #define GATEWAY_TRANSFER_H
 
 #include "address.h"
 #include "call.h"
 #include "lib/request.h"
-
-/* Once per process, before any thread starts; false where libcurl cannot start. */
-bool transfer_init(void);
 
 struct transferer;
 

@@ -1,22 +1,58 @@
-/* transfer_part: what the parts of transfer share. For transfer*.c only: they alone see libcurl. */
+/* transfer_part: what the parts of transfer share. For transfer*.c only. */
 #ifndef GATEWAY_TRANSFER_PART_H
 #define GATEWAY_TRANSFER_PART_H
 
-#include <curl/curl.h>
+#include <poll.h>
+#include "framing.h"
 #include "lib/buf.h"
 #include "transfer.h"
 
+struct curl_part;
+
+/* How an exchange ended, as far as its way can tell. */
+enum transfer_end {
+    TRANSFER_WHOLE,         /* the reply is over where it should be */
+    TRANSFER_NO_NAME,       /* the host's name leads nowhere */
+    TRANSFER_NO_CONNECTION, /* os_error says why */
+    TRANSFER_LATE_CONNECTION,
+    TRANSFER_NO_TLS,
+    TRANSFER_NOT_HTTP,
+    TRANSFER_BROKEN /* the connection ended before the reply did, or one of our functions said no */
+};
+
+/* An exchange over a socket of our own. */
+struct socket_part {
+    int fd;
+    bool is_kept;       /* it served others before: it may turn out to be closed */
+    bool is_connecting; /* until it can be written to, or, with again_us, must be tried again */
+    bool expects_status;
+    bool may_be_kept;    /* the reply does not say otherwise */
+    bool is_cut;         /* of the request's body not all was sent, and will not be */
+    bool is_reply_whole; /* the rest of the request's body is still sent */
+    int minor;           /* of the reply: HTTP/1.x */
+    long long connect_until_us, again_us;
+    struct str head;   /* of the request; in the call's arena */
+    struct str unsent; /* of the request: what comes next */
+    int64_t body_left; /* of the request's body: not read yet */
+    char *piece;       /* of it; NULL before that is needed */
+    struct buf line;   /* of the reply's head: what came of a line that is not complete */
+    size_t head_len;   /* of it, so far */
+};
+
 struct transfer {
     struct transfer *next; /* in the list of idle or of active ones */
-    CURL *easy;
-    char *url, *socket_path; /* that `easy` is set to; socket_path may be NULL */
-    bool is_plain;           /* its other options are those of a GET without a body */
+    struct curl_part
+        *curl; /* an easy handle of libcurl with what it is set to; NULL until needed */
+    struct socket_part socket;
+    bool is_by_curl;
 
     /* Of the present exchange. */
     struct call *call; /* NULL while idle */
+    const struct address *address;
     bool (*head)(struct call *call);
     long long deadline_us;
-    int waiting_fd; /* the client's, while it sends nothing of its body; else -1 */
+    struct framing framing; /* of the reply */
+    int waiting_fd;         /* the client's, while it sends nothing of its body; else -1 */
     struct buf body;
     bool is_connected;
     bool is_final;    /* the status line seen is not of a 1xx reply */
@@ -24,21 +60,35 @@ struct transfer {
     bool client_gone; /* call->read, head or write said so */
     bool is_unflushed;
     bool is_too_long;
-    bool is_malformed; /* the reply breaks HTTP's rules in a way that curl lets pass */
+    bool is_malformed; /* the reply breaks HTTP's rules */
+    bool is_over;      /* `end` says how */
+    enum transfer_end end;
+    int os_error;
 };
 
-/* transfer_handle.c: sets the handle to what is to be asked. */
-void transfer_handle_set(
-    struct transfer *transfer, const struct call *call, const struct transfer_terms *terms);
+/* What is sent with every call besides its own fields: Host, where `host` is not empty, and the
+ * time that is left. `add` is called for each field. */
+void transfer_fields(const struct call *call, struct str host, int left_ms,
+    void (*add)(void *context, struct str name, struct str value), void *context);
 
-/* Is the handle set to this server already? */
-bool transfer_handle_is_at(const struct transfer *transfer, const struct address *address);
+/* GET, HEAD, OPTIONS: a second one does no harm (RFC 9110 section 9.2.2). */
+bool transfer_may_repeat(const struct call *call);
 
-/* The exchange has ended so; call it before the handle is taken from its multi handle. */
-void transfer_handle_ended(struct transfer *transfer, CURLcode result);
+/* --- transfer_flow.c: what goes up to a server and comes down from it --- */
 
-/* transfer_flow.c: sets curl's functions for what goes up and comes down. */
-void transfer_flow_connect(struct transfer *transfer);
+enum { FLOW_WAIT = -2, FLOW_GONE = -1 };
+
+/* Bytes of the request's body, 0 at its end or where no more of it is of use, or one of these. */
+ssize_t transfer_flow_read(struct transfer *transfer, char *bytes, size_t size);
+
+/* A reply begins, perhaps one that another one will follow (1xx). False: give it up. */
+bool transfer_flow_status(struct transfer *transfer, int status);
+
+/* A line of its head, with its line end. False: give it up. */
+bool transfer_flow_line(struct transfer *transfer, struct str line);
+
+/* A piece of its content. False: give it up. */
+bool transfer_flow_body(struct transfer *transfer, const char *bytes, size_t len);
 
 /* The call's deadline, counted from now: something has moved. */
 void transfer_flow_moved(struct transfer *transfer);
@@ -46,10 +96,56 @@ void transfer_flow_moved(struct transfer *transfer);
 /* Has the upstream answered already, in a way that makes the rest of the body useless? */
 bool transfer_flow_needs_no_body(const struct transfer *transfer);
 
-/* Sets the call's outcome from what curl says of the end. */
-void transfer_flow_judge(struct transfer *transfer, CURLcode result);
+/* Sets the call's outcome from the end. */
+void transfer_flow_judge(struct transfer *transfer);
 
 /* The same for one whose deadline has passed. */
 void transfer_flow_judge_late(struct transfer *late);
+
+/* --- transfer_socket.c: over sockets of our own --- */
+
+struct kept_connections;
+
+/* Connects, or takes a kept connection, and sends what can be sent. */
+void transfer_socket_start(
+    struct transfer *transfer, const struct transfer_terms *terms, struct kept_connections *kept);
+
+/* What it waits for: a descriptor (-1: none) and events as of poll(2). *until_us is no later than
+ * when it wants to be looked at. */
+struct pollfd transfer_socket_wants(const struct transfer *transfer, long long *until_us);
+
+/* Goes on as far as that is possible without waiting; `bytes` is where to receive. */
+void transfer_socket_go_on(struct transfer *transfer, char *bytes, size_t size);
+
+/* Whatever state it is in: its connection is kept where that is possible, else closed. */
+void transfer_socket_end(struct transfer *transfer, struct kept_connections *kept);
+
+/* --- transfer_curl.c: by libcurl, whatever needs more than a connected socket; it alone sees it
+ * --- */
+
+struct curl_share; /* one for each transferer */
+
+struct curl_share *transfer_curl_new(void);
+void transfer_curl_free(struct curl_share *share);
+
+/* Is the transfer's handle set to this server already? */
+bool transfer_curl_is_at(const struct transfer *transfer, const struct address *address);
+
+void transfer_curl_start(
+    struct transfer *transfer, const struct transfer_terms *terms, struct curl_share *share);
+
+/* All go on; those that have ended say so. */
+void transfer_curl_go_on(struct curl_share *share);
+
+/* As poll(2), and also until any of libcurl's own descriptors has something. */
+void transfer_curl_poll(struct curl_share *share, struct pollfd *fds, size_t count, int wait_ms);
+
+/* The client's body goes on. */
+void transfer_curl_resume(struct transfer *transfer);
+
+void transfer_curl_end(struct transfer *transfer, struct curl_share *share);
+
+/* Frees what it has of libcurl. */
+void transfer_curl_clear(struct transfer *transfer);
 
 #endif

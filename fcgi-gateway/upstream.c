@@ -111,7 +111,7 @@ static bool on_head(struct call *call)
 
 /* --- attempts --- */
 
-static void send(struct caller *caller, struct course *course, int server)
+static void send_off(struct caller *caller, struct course *course, int server)
 {
     struct call *call = course->call;
     long long now_us = log_clock_us();
@@ -152,7 +152,7 @@ static void refuse(struct course *course, const char *why, long long after_us)
 static void take_step(struct caller *caller, struct course *course, enum attempt_step step)
 {
     if (step == ATTEMPT_STARTED)
-        send(caller, course, course->attempt.server);
+        send_off(caller, course, course->attempt.server);
     else if (step == ATTEMPT_REFUSED)
         refuse(course, course->attempt.why, course->attempt.retry_after_us);
 }
@@ -330,7 +330,7 @@ static void start_course(struct caller *caller, struct course *course)
         .is_unsafe = !retry_is_safe(str_of(call->method)),
     };
     if (call->only_server) {
-        send(caller, course, call->only_server - 1);
+        send_off(caller, course, call->only_server - 1);
         return;
     }
     begin(caller, course);

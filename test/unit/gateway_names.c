@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "fcgi-gateway/transfer.h"
 #include "fcgi-gateway/upstream.h"
 #include "lib/log.h"
 
@@ -136,7 +135,6 @@ static void fill(int last)
 static int start(void **state)
 {
     (void)state;
-    assert_true(transfer_init());
     for (int last = 2; last <= 3; last++)
         begin(accept_all, listen_at(last, 16), last);
     fill(LAST);

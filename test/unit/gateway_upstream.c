@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "fcgi-gateway/transfer.h"
 #include "fcgi-gateway/upstream_state.h"
 #include "lib/log.h"
 
@@ -135,7 +134,5 @@ int main(void)
         TEST(a_retry_that_is_given_up_in_its_pause_costs_nothing),
         TEST(a_retry_that_finds_no_place_costs_nothing),
     };
-    if (!transfer_init())
-        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,88 @@
+/* kept: connections to servers that are kept alive between exchanges, of one thread.
+ *
+ * The list is in the order of use, the last one at its end.
+ */
+#include "kept.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define CONNECTIONS_KEPT 32
+
+/* They are given up by us before lighttpd does (60 s): a request is never sent into one that the
+ * other side is just closing. */
+#define IDLE_MAX_US (30 * 1000000LL)
+
+struct kept {
+    char *server; /* its text in the file: configurations come and go */
+    int fd;
+    long long used_us;
+};
+
+struct kept_connections {
+    struct kept list[CONNECTIONS_KEPT];
+    int count;
+};
+
+struct kept_connections *kept_new(void)
+{
+    return calloc(1, sizeof(struct kept_connections));
+}
+
+static int take_out(struct kept_connections *kept, int at)
+{
+    int fd = kept->list[at].fd;
+    free(kept->list[at].server);
+    kept->count--;
+    memmove(kept->list + at, kept->list + at + 1, (size_t)(kept->count - at) * sizeof *kept->list);
+    return fd;
+}
+
+void kept_free(struct kept_connections *kept)
+{
+    if (!kept)
+        return;
+    while (kept->count > 0)
+        close(take_out(kept, kept->count - 1));
+    free(kept);
+}
+
+/* Nobody has asked for what would be in there, so it must not be taken for an answer. */
+static bool is_silent(int fd)
+{
+    char byte;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
+}
+
+static void drop_old(struct kept_connections *kept, long long now_us)
+{
+    while (kept->count > 0 && now_us - kept->list[0].used_us > IDLE_MAX_US)
+        close(take_out(kept, 0));
+}
+
+int kept_take(struct kept_connections *kept, const struct address *address, long long now_us)
+{
+    drop_old(kept, now_us);
+    for (int at = kept->count - 1; at >= 0; at--) {
+        if (!str_is(address->text, kept->list[at].server))
+            continue;
+        int fd = take_out(kept, at);
+        if (is_silent(fd))
+            return fd;
+        close(fd);
+    }
+    return -1;
+}
+
+void kept_put(
+    struct kept_connections *kept, const struct address *address, int fd, long long now_us)
+{
+    char *server = strndup(address->text.at, address->text.len);
+    if (!server) {
+        close(fd);
+        return;
+    }
+    if (kept->count == CONNECTIONS_KEPT)
+        close(take_out(kept, 0));
+    kept->list[kept->count++] = (struct kept){ server, fd, now_us };
+}

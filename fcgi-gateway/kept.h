@@ -1,0 +1,23 @@
+/* kept: connections to servers that are kept alive between exchanges, of one thread. */
+#ifndef GATEWAY_KEPT_H
+#define GATEWAY_KEPT_H
+
+#include "address.h"
+
+struct kept_connections;
+
+/* NULL where it cannot be had. */
+struct kept_connections *kept_new(void);
+
+/* Closes all of them. */
+void kept_free(struct kept_connections *kept);
+
+/* The connection to this server that was used last, and is still open with nothing unread in it; -1
+ * where there is none. It is the caller's. */
+int kept_take(struct kept_connections *kept, const struct address *address, long long now_us);
+
+/* Takes over a connection; one too many closes the one that was used longest ago. */
+void kept_put(
+    struct kept_connections *kept, const struct address *address, int fd, long long now_us);
+
+#endif
