@@ -14,9 +14,6 @@
 #include "lib/log.h"
 #include "transfer_part.h"
 
-/* Waits are made of pieces no longer than this. */
-#define WAIT_MAX_MS (60 * 60 * 1000)
-
 /* A name's next address is tried when one has not answered for a time; libcurl sees that when it is
  * called so often. */
 #define CONNECT_LOOK_US (50 * 1000LL)
@@ -25,30 +22,10 @@
  * are saved. */
 #define UNWATCHED_US (10 * 1000LL)
 
-/* What is received at once. Only as much of it is ever used as replies are long. */
-#define RECEIVED_MAX (64 * 1024)
-
 /* Says a server how many milliseconds are left for its reply. */
 #define TIMEOUT_FIELD "X-Request-Timeout-Ms"
 
-enum { WAKE, CLIENT, BODY, OTHERS }; /* the order of descriptors that are waited for */
-
-struct transferer {
-    struct kept_connections *kept;
-    struct curl_share *curl; /* NULL before it is needed */
-    int curl_count;          /* of the active ones */
-    char *received;          /* RECEIVED_MAX bytes; NULL before they are needed */
-    struct pollfd *fds;
-    size_t fds_size;
-    struct transfer *idle, *active;
-    const struct request *request; /* whose client all these exchanges are for, or NULL */
-    long long watched_from_us;
-    bool is_client_gone;
-    int wake_fd; /* an eventfd */
-    atomic_bool is_woken;
-};
-
-static void *need(void *memory)
+void *transfer_need(void *memory)
 {
     if (!memory)
         abort();
@@ -80,7 +57,7 @@ static struct transfer *take_transfer(struct transferer *self, const struct addr
         link = &self->idle;
     struct transfer *transfer = *link;
     if (!transfer)
-        return need(calloc(1, sizeof *transfer));
+        return transfer_need(calloc(1, sizeof *transfer));
     *link = transfer->next;
     return transfer;
 }
@@ -107,7 +84,7 @@ static void send_off(
         return;
     }
     if (!self->curl)
-        self->curl = need(transfer_curl_new());
+        self->curl = transfer_need(transfer_curl_new());
     self->curl_count++;
     transfer_curl_start(transfer, terms, self->curl);
 }
@@ -228,124 +205,6 @@ static struct transfer *find_late(struct transferer *self, long long *until_us)
     return NULL;
 }
 
-/* The transfer that waits for the client; there is one client, so there is one at most. */
-static struct transfer *find_waiting(struct transferer *self)
-{
-    struct transfer *transfer = self->active;
-    while (transfer && transfer->waiting_fd < 0)
-        transfer = transfer->next;
-    return transfer;
-}
-
-static void go_on(struct transferer *self, struct transfer *transfer)
-{
-    if (!self->received)
-        self->received = need(malloc(RECEIVED_MAX));
-    transfer_socket_go_on(transfer, self->received, RECEIVED_MAX);
-}
-
-/* The client's body goes on. */
-static void resume(struct transferer *self, struct transfer *transfer)
-{
-    transfer->waiting_fd = -1;
-    transfer_flow_moved(transfer);
-    if (transfer->is_by_curl)
-        transfer_curl_resume(transfer);
-    else
-        go_on(self, transfer);
-}
-
-/* Milliseconds from now, never too few: who wakes too early goes round for nothing. */
-static int wait_until(long long until_us)
-{
-    long long left_us = until_us - log_clock_us();
-    if (left_us <= 0)
-        return 0;
-    return left_us / 1000 < WAIT_MAX_MS ? (int)(left_us / 1000 + 1) : WAIT_MAX_MS;
-}
-
-/* What streams have written and not sent yet. */
-static void flush_all(struct transferer *self)
-{
-    for (struct transfer *transfer = self->active; transfer; transfer = transfer->next) {
-        if (transfer->is_unflushed)
-            transfer->call->flush(transfer->call);
-        transfer->is_unflushed = false;
-    }
-}
-
-/* What all active transfers over sockets wait for, behind OTHERS. */
-static size_t add_wants(struct transferer *self, long long *until_us)
-{
-    size_t count = OTHERS;
-    for (struct transfer *transfer = self->active; transfer; transfer = transfer->next) {
-        if (transfer->is_by_curl)
-            continue;
-        if (count == self->fds_size) {
-            self->fds_size *= 2;
-            self->fds = need(realloc(self->fds, self->fds_size * sizeof *self->fds));
-        }
-        self->fds[count++] = transfer_socket_wants(transfer, until_us);
-    }
-    return count;
-}
-
-/* Those whose descriptors have something go on; who connects looks at the time, too. */
-static void go_on_ready(struct transferer *self)
-{
-    const struct pollfd *fd = self->fds + OTHERS;
-    for (struct transfer *transfer = self->active; transfer; transfer = transfer->next) {
-        if (transfer->is_by_curl)
-            continue;
-        if (fd->revents || transfer->socket.is_connecting)
-            go_on(self, transfer);
-        fd++;
-    }
-}
-
-/* A descriptor that is -1 is not waited for, poll(2). */
-static void wait_in_poll(struct transferer *self, const struct request *request,
-    struct transfer *waiting, long long until_us)
-{
-    size_t count = add_wants(self, &until_us);
-    struct pollfd *first = self->fds;
-    first[WAKE] = (struct pollfd){ .fd = self->wake_fd, .events = POLLIN };
-    first[CLIENT] =
-        (struct pollfd){ .fd = request ? request_client_fd(request) : -1, .events = POLLIN };
-    first[BODY] = (struct pollfd){ .fd = waiting ? waiting->waiting_fd : -1, .events = POLLIN };
-    int wait_ms = wait_until(until_us),
-        client_ms = request ? request_client_wait_ms(request) : INT_MAX;
-    wait_ms = client_ms < wait_ms ? client_ms : wait_ms;
-    if (self->curl_count > 0)
-        transfer_curl_poll(self->curl, first, count, wait_ms);
-    else if (poll(first, count, wait_ms) < 0)
-        return;
-    if (first[CLIENT].revents)
-        self->is_client_gone = request_client_gone(request);
-    go_on_ready(self);
-    if (waiting && waiting->waiting_fd >= 0 && first[BODY].revents)
-        resume(self, waiting);
-}
-
-/* Until something moves, the client goes, somebody wakes us, or the time has come. */
-static void wait_for_any(struct transferer *self, long long until_us)
-{
-    struct transfer *waiting = find_waiting(self);
-    if (waiting && transfer_flow_needs_no_body(waiting)) {
-        resume(self, waiting);
-        return;
-    }
-    flush_all(self);
-    if (!self->fds) {
-        self->fds_size = 2 * OTHERS;
-        self->fds = need(malloc(self->fds_size * sizeof *self->fds));
-    }
-    const struct request *request = log_clock_us() < self->watched_from_us ? NULL : self->request;
-    if (!request && self->request && self->watched_from_us < until_us)
-        until_us = self->watched_from_us;
-    wait_in_poll(self, request, waiting, until_us);
-}
-
 void transferer_watch(struct transferer *self, const struct request *request)
 {
     self->request = request;
@@ -390,6 +249,6 @@ struct call *transfer_next(struct transferer *self, long long until_us)
         }
         if (self->is_client_gone || was_woken(self) || log_clock_us() >= until_us)
             return NULL;
-        wait_for_any(self, next_us);
+        transfer_wait(self, until_us == LLONG_MAX, next_us);
     }
 }

@@ -41,7 +41,8 @@ struct transfer_terms {
 void transfer_start(struct transferer *self, struct call *call, const struct transfer_terms *terms);
 
 /* Waits until an exchange has ended, and returns its call: what came back is filled in, but for
- * took_us. NULL where before that `until_us` came, the client went away or somebody woke us. */
+ * took_us. NULL where before that `until_us` came, the client went away or somebody woke us; where
+ * `until_us` is LLONG_MAX that may be noticed some milliseconds later. */
 struct call *transfer_next(struct transferer *self, long long until_us);
 
 /* Ends the exchange of this call, if there is one, without a result. */

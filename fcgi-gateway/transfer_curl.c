@@ -40,13 +40,6 @@ struct curl_part {
     bool is_plain; /* its other options are those of a GET without a body */
 };
 
-static void *need(void *memory)
-{
-    if (!memory)
-        abort();
-    return memory;
-}
-
 /* --- what libcurl calls --- */
 
 static size_t on_read(char *bytes, size_t size, size_t count, void *user)
@@ -135,7 +128,7 @@ static void set_address(struct transfer *transfer, const struct address *address
 {
     struct curl_part *part = transfer->curl;
     free(part->url);
-    part->url = need(strdup(address->url));
+    part->url = transfer_need(strdup(address->url));
     curl_easy_setopt(part->easy, CURLOPT_URL, address->url);
     curl_easy_setopt(part->easy, CURLOPT_MAXLIFETIME_CONN, CONNECTION_AGE_MAX_S);
 }
@@ -267,8 +260,8 @@ void transfer_curl_start(
     struct transfer *transfer, const struct transfer_terms *terms, struct curl_share *share)
 {
     if (!transfer->curl) {
-        transfer->curl = need(calloc(1, sizeof *transfer->curl));
-        transfer->curl->easy = need(curl_easy_init());
+        transfer->curl = transfer_need(calloc(1, sizeof *transfer->curl));
+        transfer->curl->easy = transfer_need(curl_easy_init());
     }
     set_handle(transfer, terms);
     curl_multi_add_handle(share->multi, transfer->curl->easy);
@@ -328,7 +321,7 @@ void transfer_curl_poll(struct curl_share *share, struct pollfd *fds, size_t cou
 {
     size_t used = 0;
     if (count > share->fds_size) {
-        share->fds = need(realloc(share->fds, count * sizeof *share->fds));
+        share->fds = transfer_need(realloc(share->fds, count * sizeof *share->fds));
         share->fds_size = count;
     }
     for (size_t i = 0; i < count; i++) {

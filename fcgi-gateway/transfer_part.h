@@ -3,11 +3,14 @@
 #define GATEWAY_TRANSFER_PART_H
 
 #include <poll.h>
+#include <stdatomic.h>
 #include "framing.h"
 #include "lib/buf.h"
 #include "transfer.h"
 
 struct curl_part;
+struct curl_share;
+struct kept_connections;
 
 /* How an exchange ended, as far as its way can tell. */
 enum transfer_end {
@@ -66,6 +69,24 @@ struct transfer {
     int os_error;
 };
 
+struct transferer {
+    struct kept_connections *kept;
+    struct curl_share *curl; /* NULL before it is needed */
+    int curl_count;          /* of the active ones */
+    char *received;          /* RECEIVED_MAX bytes; NULL before they are needed */
+    struct pollfd *fds;
+    size_t fds_size;
+    struct transfer *idle, *active;
+    const struct request *request; /* whose client all these exchanges are for, or NULL */
+    long long watched_from_us;
+    bool is_client_gone;
+    int wake_fd; /* an eventfd */
+    atomic_bool is_woken;
+};
+
+/* Memory that could be had; else the request ends by abort(). */
+void *transfer_need(void *memory);
+
 /* What is sent with every call besides its own fields: Host, where `host` is not empty, and the
  * time that is left. `add` is called for each field. */
 void transfer_fields(const struct call *call, struct str host, int left_ms,
@@ -102,9 +123,13 @@ void transfer_flow_judge(struct transfer *transfer);
 /* The same for one whose deadline has passed. */
 void transfer_flow_judge_late(struct transfer *late);
 
-/* --- transfer_socket.c: over sockets of our own --- */
+/* --- transfer_wait.c --- */
 
-struct kept_connections;
+/* Until something moves, the client goes, somebody wakes us, or the time has come. Where only
+ * replies are waited for, the last three may be noticed some milliseconds later. */
+void transfer_wait(struct transferer *self, bool is_for_replies_only, long long until_us);
+
+/* --- transfer_socket.c: over sockets of our own --- */
 
 /* Connects, or takes a kept connection, and sends what can be sent. */
 void transfer_socket_start(
@@ -117,13 +142,17 @@ struct pollfd transfer_socket_wants(const struct transfer *transfer, long long *
 /* Goes on as far as that is possible without waiting; `bytes` is where to receive. */
 void transfer_socket_go_on(struct transfer *transfer, char *bytes, size_t size);
 
+/* The same, but waits some milliseconds where something is to be received: a reply that comes soon
+ * costs no poll(2). False where it has not done so: there is something to send, or not so much time
+ * until `until_us`. */
+bool transfer_socket_receive(
+    struct transfer *transfer, long long until_us, char *bytes, size_t size);
+
 /* Whatever state it is in: its connection is kept where that is possible, else closed. */
 void transfer_socket_end(struct transfer *transfer, struct kept_connections *kept);
 
 /* --- transfer_curl.c: by libcurl, whatever needs more than a connected socket; it alone sees it
  * --- */
-
-struct curl_share; /* one for each transferer */
 
 struct curl_share *transfer_curl_new(void);
 void transfer_curl_free(struct curl_share *share);

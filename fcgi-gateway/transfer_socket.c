@@ -4,9 +4,11 @@
  * what it says has to be written and read. Never waits.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/time.h>
 #include <unistd.h>
 #include "head.h"
 #include "kept.h"
@@ -18,6 +20,9 @@
 
 /* What is read of a request's body at once. */
 #define PIECE_MAX (64 * 1024)
+
+/* How long a receive may wait where nothing else is waited for. */
+#define RECEIVE_WAIT_US 10000
 
 /* A unix socket with a full queue is asked again after so long: nothing tells when it has room. */
 #define AGAIN_US 5000
@@ -131,6 +136,14 @@ static bool open_socket(struct socket_part *part, int family)
     return true;
 }
 
+/* From now on whoever does not want to wait says so (MSG_DONTWAIT). */
+static void let_wait(int fd)
+{
+    const struct timeval limit = { .tv_usec = RECEIVE_WAIT_US };
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    fcntl(fd, F_SETFL, 0);
+}
+
 /* Begins to connect, or looks how far that is; then the request goes out. */
 static void connect_on(struct transfer *transfer)
 {
@@ -149,6 +162,7 @@ static void connect_on(struct transfer *transfer)
         return;
     if (error == 0 || error == EISCONN) {
         transfer->is_connected = true;
+        let_wait(part->fd);
         send_request(transfer);
         return;
     }
@@ -317,12 +331,14 @@ static void lose(struct transfer *transfer, bool is_in_order)
     }
 }
 
-static void receive(struct transfer *transfer, char *bytes, size_t size)
+/* `flags` are of the first recv(2). */
+static void receive(struct transfer *transfer, char *bytes, size_t size, int flags)
 {
     struct socket_part *part = &transfer->socket;
     ssize_t got = 0;
     do {
-        got = recv(part->fd, bytes, size, MSG_DONTWAIT);
+        got = recv(part->fd, bytes, size, flags);
+        flags = MSG_DONTWAIT;
         if (got > 0)
             take(transfer, bytes, (size_t)got);
     } while (!transfer->is_over && !part->is_reply_whole &&
@@ -361,9 +377,20 @@ void transfer_socket_go_on(struct transfer *transfer, char *bytes, size_t size)
         return;
     }
     if (!part->is_reply_whole)
-        receive(transfer, bytes, size);
+        receive(transfer, bytes, size, MSG_DONTWAIT);
     if (!transfer->is_over && !part->is_connecting && transfer->waiting_fd < 0)
         send_request(transfer);
+}
+
+bool transfer_socket_receive(
+    struct transfer *transfer, long long until_us, char *bytes, size_t size)
+{
+    const struct socket_part *part = &transfer->socket;
+    if (part->is_connecting || part->is_reply_whole || part->unsent.len > 0 ||
+        part->body_left > 0 || until_us - log_clock_us() < RECEIVE_WAIT_US)
+        return false;
+    receive(transfer, bytes, size, 0);
+    return true;
 }
 
 void transfer_socket_end(struct transfer *transfer, struct kept_connections *kept)
