@@ -72,6 +72,7 @@ contestants() {
   contestant mod_proxy "http://127.0.0.1:${ports[proxy]}/users" "$place/users.body"
   contestant gateway "$shipped/users" "$place/users.body"
   contestant hello "http://127.0.0.1:${ports[hello]}/" "$place/users.body"
+  contestant relay "http://127.0.0.1:${ports[relay]}/" "$place/users.body"
   contestant user-orders "$alone/users/1/orders" "$place/user-orders.body"
   contestant dashboard "$alone/dashboard" "$place/dashboard.body"
   contestant user-orders-shared "$shipped/users/1/orders" "$place/user-orders.body"
@@ -83,11 +84,13 @@ contestants() {
 }
 
 # One lighttpd with the gateway's settings: mod_proxy to the internal endpoints on one port each, and
-# the hello responder.
+# the responders that do nothing but answer, and nothing but ask for their answer.
 others() {
   local name
-  ln -s -- "$BUILD/bench/hello" "$place/hello" # lighttpd splits a bin-path at spaces
-  for name in proxy hello bytes-proxy; do
+  for name in hello relay; do
+    ln -s -- "$BUILD/bench/$name" "$place/$name" # lighttpd splits a bin-path at spaces
+  done
+  for name in proxy hello relay bytes-proxy; do
     port "$name"
   done
   {
@@ -106,6 +109,12 @@ proxy.server = ( "" => (( "host" => "$place/users/users.sock" )) )
   fastcgi.server = ( "/" => (( "bin-path" => "$place/hello", "socket" => "$place/others/hello.fcgi",
     "max-procs" => 1, "check-local" => "disable", "listen-backlog" => 4096,
     "bin-environment" => ( "HELLO_FILE" => "$place/users.body" ) )) )
+}
+\$SERVER["socket"] == "127.0.0.1:${ports[relay]}" {
+  proxy.server = ()
+  fastcgi.server = ( "/" => (( "bin-path" => "$place/relay", "socket" => "$place/others/relay.fcgi",
+    "max-procs" => 1, "check-local" => "disable", "listen-backlog" => 4096,
+    "bin-environment" => ( "RELAY_PATH" => "/users", "RELAY_SOCKET" => "$place/users/users.sock" ) )) )
 }
 END
   } >"$place/others.plan"

@@ -67,15 +67,17 @@ def comparisons: . as $slices
   | (slower("call-users-summary"; "call-orders-summary"; "slower-call") + map(select(.name == "dashboard"))) as $dashboard
   | {
     rate: (([["gateway", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"], ["gateway", "hello"], ["hello", "direct"],
+        ["relay", "mod_proxy"], ["gateway", "relay"],
         ["user-orders", "hello"], ["dashboard", "hello"], ["user-orders", "gateway"], ["dashboard", "gateway"],
         ["user-orders-shared", "user-orders"], ["dashboard-shared", "dashboard"]]
       | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; rate))
       | add) + ($slices | held_against("bodies"; "body-gateway"; "body-proxy"; rate))),
-    p50_more_ms: (([["gateway", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"]]
+    p50_more_ms: (([["gateway", "mod_proxy"], ["gateway", "relay"], ["relay", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"]]
       | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; p50_more)) | add)
       + ($user | held_against("clients"; "user-orders"; "slower-call"; p50_more))
       + ($dashboard | held_against("clients"; "dashboard"; "slower-call"; p50_more))),
-    p99: ($slices | held_against("clients"; "gateway"; "mod_proxy"; p99_ratio)),
+    p99: ([["gateway", "mod_proxy"], ["relay", "mod_proxy"]]
+      | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; p99_ratio)) | add),
     p99_more_ms: ([["gateway", "direct"], ["mod_proxy", "direct"]]
       | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; p99_more)) | add),
     growth: ([["orders", "orders-dashboard", 10], ["orders", "orders-of-user", 10], ["routes", "routes", 10], ["calls", "calls", 1]]

@@ -12,6 +12,7 @@ def turned: { median: (1 / .median), low: (1 / .high), high: (1 / .low) };
 def passed: { title: "GET /users passed through, throughput by mod_proxy's, 64 clients",
   bars: [ { name: "the service itself", ratio: ($bench | compared("rate"; "mod_proxy"; "direct"; 64) | if . then turned else null end) },
     { name: "lighttpd mod_proxy", ratio: one },
+    { name: "a bare relay", ratio: ($bench | compared("rate"; "relay"; "mod_proxy"; 64)) },
     { name: "the gateway", ours: true, ratio: ($bench | compared("rate"; "gateway"; "mod_proxy"; 64)) } ] };
 
 def against($title; $route): { title: $title, bars: ([ { name: "the gateway", ours: true, ratio: one } ]

@@ -42,7 +42,7 @@ sized() {
 # One client also makes the calls themselves that a composed reply waits for.
 by_clients() {
   local number each
-  local those=(direct mod_proxy gateway hello user-orders dashboard)
+  local those=(direct mod_proxy gateway relay hello user-orders dashboard)
   local crowd=(user-orders-shared dashboard-shared) # one client shares with nobody
   local alone=(call-user call-orders call-users-summary call-orders-summary)
   for ((number = 1; number <= rounds; number++)); do

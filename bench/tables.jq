@@ -11,13 +11,14 @@ def by_clients(cell): . as $all | client_counts as $counts
   | table([""] + ($counts | map("\(.) client\(if . > 1 then "s" else "" end)")));
 
 def ratios: . as $all | client_counts as $counts
-  | [["gateway", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"], ["gateway", "hello"], ["user-orders", "gateway"],
+  | [["gateway", "mod_proxy"], ["relay", "mod_proxy"], ["gateway", "relay"], ["gateway", "direct"], ["mod_proxy", "direct"],
+     ["gateway", "hello"], ["user-orders", "gateway"],
      ["dashboard", "gateway"], ["user-orders-shared", "user-orders"], ["dashboard-shared", "dashboard"]]
   | map(. as [$of, $to] | ["\(titles[$of]) : \(titles[$to])"] + [$counts[] as $clients | $all | compared("rate"; $of; $to; $clients) | spread(2)])
   | table(["throughput by each other's"] + ($counts | map("\(.)")));
 
 def latency: . as $all | client_counts as $counts
-  | ([["gateway", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"]]
+  | ([["gateway", "mod_proxy"], ["relay", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"]]
     | map(. as [$of, $to] | ["p50, \(titles[$of]) over \(titles[$to])"] + [$counts[] as $clients | $all | compared("p50_more_ms"; $of; $to; $clients) | spread(2)]))
   + ([["gateway", "direct"], ["mod_proxy", "direct"]]
     | map(. as [$of, $to] | ["p99, \(titles[$of]) over \(titles[$to])"] + [$counts[] as $clients | $all | compared("p99_more_ms"; $of; $to; $clients) | spread(2)]))

@@ -15,7 +15,7 @@ slice() {
 write_result() {
   mkdir -p -- "$RESULTS"
   {
-    slice gateway 64 1 900 1000 && slice mod_proxy 64 1 1000 900 && slice direct 64 1 2000 500
+    slice relay 64 1 950 950 && slice gateway 64 1 900 1000 && slice mod_proxy 64 1 1000 900 && slice direct 64 1 2000 500
     slice gateway 64 2 90 9000 && slice mod_proxy 64 2 100 8000 && slice direct 64 2 210 5000
     slice gateway 64 3 1000 900 && slice mod_proxy 64 3 1000 900 && slice direct 64 3 2000 500
     slice user-orders 1 1 900 600 && slice call-user 1 1 2000 300 && slice call-orders 1 1 1900 400
@@ -36,6 +36,7 @@ result() { jq -c "$1" "$RESULTS/bench.json"; }
   write_result
   [ "$(result '.comparisons.rate[] | select(.of == "gateway" and .to == "mod_proxy") | [.clients, .median, .low, .high]')" = '[64,0.9,0.9,1]' ]
   [ "$(result '.figures[] | select(.name == "gateway") | [.rate.median, .rate.low, .rate.high, .p50_ms.median, .p99_ms.high]')" = '[900,90,1000,1,18]' ]
+  [ "$(result '.comparisons.rate[] | select(.of == "relay" and .to == "mod_proxy") | [.median, .high]')" = '[0.95,0.95]' ]
   [ "$(result '.comparisons.p50_more_ms[] | select(.of == "gateway" and .to == "mod_proxy") | [.median, .high]')" = '[0.1,1]' ]
 }
 
