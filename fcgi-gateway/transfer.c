@@ -5,10 +5,10 @@
  * where the host is a name or TLS is spoken. Deadlines are kept here, because a streamed reply may
  * last as long as it likes while it moves.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 #include "kept.h"
 #include "lib/log.h"
@@ -38,8 +38,7 @@ struct transferer *transferer_new(void)
     if (!self)
         return NULL;
     self->kept = kept_new();
-    self->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (self->kept && self->wake_fd >= 0)
+    if (self->kept && pipe2(self->wake, O_CLOEXEC | O_NONBLOCK) == 0)
         return self;
     kept_free(self->kept);
     free(self);
@@ -152,7 +151,8 @@ void transferer_free(struct transferer *self)
     }
     transfer_curl_free(self->curl);
     kept_free(self->kept);
-    close(self->wake_fd);
+    close(self->wake[0]);
+    close(self->wake[1]);
     free(self->received);
     free(self->fds);
     free(self);
@@ -219,17 +219,19 @@ bool transferer_is_client_gone(const struct transferer *self)
 
 void transferer_wake(struct transferer *self)
 {
-    eventfd_write(self->wake_fd, 1); /* first: who sees the other takes this back */
+    ssize_t ignored = write(self->wake[1], "", 1); /* first: who sees the other takes this back */
+    (void)ignored;                                 /* a full pipe is one that wakes it anyway */
     atomic_store(&self->is_woken, true);
 }
 
 static bool was_woken(struct transferer *self)
 {
-    eventfd_t count;
+    char bytes[64];
     if (!atomic_load_explicit(&self->is_woken, memory_order_relaxed) ||
         !atomic_exchange(&self->is_woken, false))
         return false;
-    eventfd_read(self->wake_fd, &count);
+    while (read(self->wake[0], bytes, sizeof bytes) == sizeof bytes)
+        ;
     return true;
 }
 

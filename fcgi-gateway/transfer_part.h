@@ -80,7 +80,7 @@ struct transferer {
     const struct request *request; /* whose client all these exchanges are for, or NULL */
     long long watched_from_us;
     bool is_client_gone;
-    int wake_fd; /* an eventfd */
+    int wake[2]; /* a pipe, to be read at its first end */
     atomic_bool is_woken;
 };
 

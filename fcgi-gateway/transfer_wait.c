@@ -103,7 +103,7 @@ static void wait_in_poll(struct transferer *self, const struct request *request,
 {
     size_t count = add_wants(self, &until_us);
     struct pollfd *first = self->fds;
-    first[WAKE] = (struct pollfd){ .fd = self->wake_fd, .events = POLLIN };
+    first[WAKE] = (struct pollfd){ .fd = self->wake[0], .events = POLLIN };
     first[CLIENT] =
         (struct pollfd){ .fd = request ? request_client_fd(request) : -1, .events = POLLIN };
     first[BODY] = (struct pollfd){ .fd = waiting ? waiting->waiting_fd : -1, .events = POLLIN };
