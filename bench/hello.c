@@ -10,24 +10,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define RECORD_HEAD 8     /* bytes in front of each record's content */
-#define REPLY_MAX 32768   /* one record is enough for it */
-#define REQUEST_MAX 65536 /* parameters of a GET */
-#define TYPE_END_REQUEST 3
-#define TYPE_STDIN 5
-#define TYPE_STDOUT 6
+#include "record.h"
 
 static char reply[REPLY_MAX + 4 * RECORD_HEAD];
 static size_t reply_len;
-
-static void add_record(int type, const char *content, size_t len)
-{
-    char head[RECORD_HEAD] = { 1, (char)type, 0, 1, (char)(len >> 8), (char)len, 0, 0 };
-    memcpy(reply + reply_len, head, sizeof head);
-    memcpy(reply + reply_len + sizeof head, content, len);
-    reply_len += sizeof head + len;
-}
 
 static void make_reply(const char *path)
 {
@@ -42,25 +28,9 @@ static void make_reply(const char *path)
     int head = snprintf(content, sizeof content,
         "Status: 200\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", len);
     memcpy(content + head, body, len);
-    add_record(TYPE_STDOUT, content, (size_t)head + len);
-    add_record(TYPE_STDOUT, "", 0);
-    add_record(TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8);
-}
-
-/* Is the end of standard input among these bytes, which begin with a record? */
-static int is_whole(const unsigned char *bytes, size_t len)
-{
-    while (len >= RECORD_HEAD) {
-        size_t content = (size_t)bytes[4] << 8 | bytes[5],
-               record = RECORD_HEAD + content + bytes[6];
-        if (bytes[1] == TYPE_STDIN && content == 0)
-            return 1;
-        if (record > len)
-            return 0;
-        bytes += record;
-        len -= record;
-    }
-    return 0;
+    char *end = record_put(reply, TYPE_STDOUT, content, (size_t)head + len);
+    end = record_put(end, TYPE_STDOUT, "", 0);
+    reply_len = (size_t)(record_put(end, TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8) - reply);
 }
 
 static void answer(int fd)
@@ -70,7 +40,7 @@ static void answer(int fd)
     ssize_t got;
     while ((got = read(fd, request + len, sizeof request - len)) > 0) {
         len += (size_t)got;
-        if (!is_whole(request, len))
+        if (!record_has_whole_request(request, len))
             continue;
         if (write(fd, reply, reply_len) != (ssize_t)reply_len)
             warn("a reply was not taken");

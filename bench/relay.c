@@ -16,14 +16,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "record.h"
 
 #define EVENTS 64
-#define RECORD_HEAD 8     /* bytes in front of each record's content */
-#define REPLY_MAX 32768   /* one record is enough for it */
-#define REQUEST_MAX 65536 /* parameters of a GET */
-#define TYPE_END_REQUEST 3
-#define TYPE_STDIN 5
-#define TYPE_STDOUT 6
 
 /* A connection from the web server, or one to the service. */
 struct end {
@@ -62,22 +57,6 @@ static void watch(struct end *end)
     end->is_watched = 1;
 }
 
-/* Is the end of standard input among these bytes, which begin with a record? */
-static int is_whole(const char *bytes, size_t len)
-{
-    while (len >= RECORD_HEAD) {
-        const unsigned char *head = (const unsigned char *)bytes;
-        size_t content = (size_t)head[4] << 8 | head[5], record = RECORD_HEAD + content + head[6];
-        if (head[1] == TYPE_STDIN && content == 0)
-            return 1;
-        if (record > len)
-            return 0;
-        bytes += record;
-        len -= record;
-    }
-    return 0;
-}
-
 static void ask_service(int client)
 {
     struct end *end = idle;
@@ -99,7 +78,8 @@ static void take_request(struct end *end)
 {
     ssize_t got = recv(end->fd, end->bytes + end->len, sizeof end->bytes - end->len, 0);
     if ((got < 0 && errno == EAGAIN) ||
-        (got > 0 && !is_whole(end->bytes, end->len += (size_t)got))) {
+        (got > 0 && !record_has_whole_request(
+                        (const unsigned char *)end->bytes, end->len += (size_t)got))) {
         watch(end);
         return;
     }
@@ -113,14 +93,6 @@ static void take_request(struct end *end)
         close(end->fd);
 }
 
-static char *put_record(char *to, int type, const char *content, size_t len)
-{
-    char head[RECORD_HEAD] = { 1, (char)type, 0, 1, (char)(len >> 8), (char)len, 0, 0 };
-    memcpy(to, head, sizeof head);
-    memcpy(to + sizeof head, content, len);
-    return to + sizeof head + len;
-}
-
 static void answer(int client, const char *body, size_t len)
 {
     static char content[REPLY_MAX], reply[REPLY_MAX + 4 * RECORD_HEAD];
@@ -129,8 +101,8 @@ static void answer(int client, const char *body, size_t len)
     if (head + len > sizeof content)
         errx(1, "a reply is too long for one record");
     memcpy(content + head, body, len);
-    char *end = put_record(reply, TYPE_STDOUT, content, (size_t)head + len);
-    end = put_record(end, TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8);
+    char *end = record_put(reply, TYPE_STDOUT, content, (size_t)head + len);
+    end = record_put(end, TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8);
     if (send(client, reply, (size_t)(end - reply), MSG_NOSIGNAL) != end - reply)
         warn("a reply was not taken");
     close(client);
