@@ -27,6 +27,7 @@ struct composition {
     const struct config *config;
     const struct route *route;
     struct ask_terms terms;
+    long long reading_us;       /* that the request's body took to come */
     struct step *steps;         /* in the order of the route's calls */
     struct call_reply *replies; /* the same */
     struct reference_values values;
@@ -366,8 +367,18 @@ static int reply_success(struct composition *self, struct reply *reply)
     return status;
 }
 
-/* The deadline is counted from here, when the request's body is there: a slow client takes its
- * time from nobody. */
+/* 0, or the status of the reply to a body that is none. */
+static int read_body(struct composition *self, struct reply *reply, struct json *body)
+{
+    long long before_us = log_clock_us();
+    int status = body_read_json(self->request, reply, "application/json", body);
+    self->values.body = status ? NULL : body;
+    self->reading_us = log_clock_us() - before_us;
+    return status;
+}
+
+/* The deadline is counted from when the request is there, its body too: a client that sends one
+ * slowly takes its time from nobody. What the request has waited for a thread is part of it. */
 static void set_terms(struct composition *self)
 {
     int route_ms = self->route->timeout_ms ? self->route->timeout_ms : ROUTE_TIMEOUT_MS;
@@ -375,7 +386,7 @@ static void set_terms(struct composition *self)
         .request = self->request,
         .fields = forward_composed(self->request),
         .route_ms = route_ms,
-        .deadline_us = self->request->arrived_us + route_ms * 1000LL,
+        .deadline_us = self->request->arrived_us + self->reading_us + route_ms * 1000LL,
         .keeps_5xx = !self->route->failure,
     };
 }
@@ -389,12 +400,9 @@ int compose(struct request *request, struct reply *reply, const struct config *c
     struct json body;
     self.values =
         (struct reference_values){ .request = request, .match = match, .replies = self.replies };
-    if (route->needs_body) {
-        int status = body_read_json(request, reply, "application/json", &body);
-        if (status)
-            return status;
-        self.values.body = &body;
-    }
+    int status = route->needs_body ? read_body(&self, reply, &body) : 0;
+    if (status)
+        return status;
     set_terms(&self);
     const char *lack = lack_find(route, &self.terms, &self.values);
     if (lack)

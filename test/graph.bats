@@ -114,6 +114,9 @@ setup_file() {
     "GET /deadline/dribble": {
       "calls": { "a": "odd GET /dribble?ms=100" }, "timeout": "300ms", "reply": "{a}"
     },
+    "POST /deadline/body": {
+      "calls": { "a": "odd GET /json?value={body.v}" }, "timeout": "200ms", "reply": { "a": "{a}" }
+    },
     "GET /deadline/else": {
       "calls": { "a": { "call": "odd GET /silent", "else": "late" } }, "timeout": "100ms", "reply": { "a": "{a}" }
     },
@@ -264,6 +267,17 @@ post() { request POST "$1" -H 'Content-Type: application/json' --data-binary "$2
 @test "a call that was not started when the deadline has passed is not made" {
   within 1500 made 1 get /deadline/chain
   expect 504 '{"error":"Odd service timeout","message":"The route'\''s deadline of 200 milliseconds has passed"}'
+}
+
+@test "the time that a client takes to send its body is not the calls'" {
+  local connection answer
+  exec {connection}<>"/dev/tcp/127.0.0.1/$PORT"
+  printf 'POST /deadline/body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 1000000\r\n\r\n{"v":1}' >&"$connection"
+  get /deadline/dribble # takes longer than that route's deadline
+  head -c 999993 /dev/zero | tr '\0' ' ' >&"$connection"
+  answer=$(timeout 5 cat <&"$connection")
+  exec {connection}>&-
+  [[ $answer == "HTTP/1.1 200 "*'{"a":1}' ]] || { echo "$answer" && return 1; }
 }
 
 @test "an else stands in at the deadline too" {
