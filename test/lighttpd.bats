@@ -13,7 +13,8 @@ setup_file() {
   "routes": {
     "GET,POST,PUT /echo/{rest*}": "echo",
     "POST /sink": "echo",
-    "GET /slow": "echo"
+    "GET /slow": "echo",
+    "GET /stream": { "pass": "echo", "timeout": "10s" }
   }
 }
 END
@@ -142,4 +143,18 @@ has_another_request() { [ "$(requests_seen)" -gt $((seen + ++asked)) ]; }
   wait $!
   [ "$(jq -r .error "$BATS_TEST_TMPDIR/reply")" = "Internal Server Error" ]
   wait_until works
+}
+
+# lighttpd looks every second: with a patience of 1 s, 3 s are too long.
+@test "a stream of events may be silent for longer than a client may take nothing" {
+  local copy=$BATS_TEST_TMPDIR/copy
+  export RUN_DIR=$copy/run PORT
+  PORT=$(free_port)
+  mkdir "$copy"
+  cp -r -- "$ROOT/lighttpd" "$copy"
+  sed -i 's/^server.max-write-idle = .*/server.max-write-idle = 1/' "$copy/lighttpd/common.conf"
+  "$copy/lighttpd/control" start gateway 3>&-
+  run curl -sN -H 'Accept: text/event-stream' "http://127.0.0.1:$PORT/stream?parts=2&ms=3000"
+  "$copy/lighttpd/control" stop gateway
+  [[ $status == 0 ]] || { echo "curl ended with $status: $output" && return 1; }
 }
