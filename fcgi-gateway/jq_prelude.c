@@ -15,6 +15,10 @@
 /* Longer than any array that a service's reply may hold (see CALL_REPLY_MAX), and 160 MB. */
 #define INDEX_END "10000000"
 
+/* Steps of a path to set: for each of them libjq goes one call deeper, again when it frees what it
+ * has made, and a thread has stack for some 2,000. What is nested as deep is no reply anyway. */
+#define PATH_MAX_STEPS "256"
+
 #define TEXT_MAX "16777216"      /* bytes that a text times a number may have: as a reply */
 #define TIME_FORMAT_MAX "4096"   /* bytes; it goes onto the stack of a thread */
 #define TIME_END "6e16"          /* seconds; some more, and the year is no int */
@@ -88,7 +92,10 @@ static const char paths[] =
     "  error(\"the index \\(.) is too large\")"
     "  elif libjq_nan or (type == \"object\" and ((.start | libjq_nan) or (.end | libjq_nan))) then"
     "  error(\"nan is no index\") else . end;"
-    "def libjq_path: if type == \"array\" then map(libjq_step) else . end;"
+    "def libjq_path: if type == \"array\" then"
+    "  if length > " PATH_MAX_STEPS " then"
+    "  error(\"a path to set has at most " PATH_MAX_STEPS " steps\")"
+    "  else map(libjq_step) end else . end;"
     "def libjq_setpath(p; v): setpath(p; v); def libjq_delpaths(p): delpaths(p);"
     "def setpath(p; v): v as $v | (p | libjq_path) as $p | libjq_setpath($p; $v);"
     "def delpaths(p): (p | if type == \"array\" then map(libjq_path) else . end) as $p |"

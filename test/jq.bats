@@ -44,6 +44,7 @@ setup_file() {
     "GET /at": { "reply": {"q":"{query.q}"}, "jq": "{at: (.q as $q | \"Central Perk\" | index($q))}" },
     "GET /date": { "reply": {"q":"{query.q}"}, "jq": ".q | tonumber | todate" },
     "GET /line": { "reply": {"q":"{query.q}"}, "jq": ".q | tonumber | . * \"-\" | length" },
+    "GET /deep": { "reply": { "q": "{query.q}" }, "jq": "(.q | split(\".\")) as $path | null | setpath($path; 1) | length" },
     "GET /set": { "reply": {"q":"{query.q}"}, "jq": "(.q | tonumber) as $i | null | .[$i] = 1 | length" },
     "GET /from": { "reply": {"q":"{query.q}"}, "jq": "(.q | tonumber) as $i | [1, 2] | .[$i:]" },
     "GET /words": { "reply": {"q":"{query.q}"}, "jq": "[.q | splits(\" *\")]" },
@@ -184,6 +185,8 @@ ask() {
   ask /line q=1e9
   expect 523
   ask /set q=1431655765
+  expect 523
+  ask /deep "q=$(printf '.%.0s' {1..5000})"
   expect 523
   ask /from q=nan
   expect 523
