@@ -175,13 +175,21 @@ void ask_judge(struct ask *ask, const struct ask_terms *terms)
     ask->reply.call = ask->is_good ? call : NULL;
 }
 
-void ask_lack(struct ask *ask, const char *message)
+void ask_log_lack(const struct call_plan *plan, const struct ask_terms *terms, const char *lack)
+{
+    if (!plan->otherwise)
+        log_problem(terms->request, "call %.*s: %s", (int)plan->name.len, plan->name.at, lack);
+}
+
+/* Services' names of things are not the client's business. */
+void ask_lack(struct ask *ask, const struct call_plan *plan, const struct ask_terms *terms,
+    const char *lack, bool is_clients)
 {
     ask->is_ended = true;
-    if (message)
-        fail(ask, CALL_UNMADE, message);
-    else
-        fail(ask, CALL_BROKEN, "A reply lacks what this call needs");
+    fail(ask, is_clients ? CALL_UNMADE : CALL_BROKEN,
+        is_clients ? lack : "A reply lacks what this call needs");
+    if (!is_clients)
+        ask_log_lack(plan, terms, lack);
 }
 
 bool ask_has_failed(const struct ask *ask)

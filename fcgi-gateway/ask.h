@@ -37,9 +37,14 @@ void ask_start(struct ask *ask, const struct ask_terms *terms);
  * its own reply is the client's. */
 void ask_judge(struct ask *ask, const struct ask_terms *terms);
 
-/* The call cannot be made for want of a value. To blame is the client (CALL_UNMADE), who is told
- * `message`, or a service (CALL_BROKEN) where that is NULL. */
-void ask_lack(struct ask *ask, const char *message);
+/* The call cannot be made for want of a value: `lack` says of which. To blame is the client
+ * (CALL_UNMADE), who is told that, or a service (CALL_BROKEN): then it is for the log, where the
+ * file says no `else`. */
+void ask_lack(struct ask *ask, const struct call_plan *plan, const struct ask_terms *terms,
+    const char *lack, bool is_clients);
+
+/* The line of the log about a service's reply that lacks what a call needs. */
+void ask_log_lack(const struct call_plan *plan, const struct ask_terms *terms, const char *lack);
 
 /* Did a service fail (and not only say no, or lack a value)? What `else` gives then is makeshift.
  */

@@ -79,13 +79,13 @@ static void settle_ask(struct composition *self, unsigned index)
 static void start_ask(struct composition *self, unsigned index)
 {
     struct ask *ask = &self->steps[index].ask;
-    const struct reference *missing =
-        ask_prepare(ask, &self->route->calls[index], &self->terms, &self->values);
+    const struct call_plan *plan = &self->route->calls[index];
+    const struct reference *missing = ask_prepare(ask, plan, &self->terms, &self->values);
     ask->step = index;
     if (missing)
-        ask_lack(ask, reference_is_clients(missing)
-                          ? reference_lack(missing, &self->values, (struct str){ NULL, 0 })
-                          : NULL);
+        ask_lack(ask, plan, &self->terms,
+            reference_lack(missing, &self->values, (struct str){ NULL, 0 }),
+            reference_is_clients(missing));
     else
         ask_start(ask, &self->terms);
     if (ask->is_ended)

@@ -68,13 +68,15 @@ static void fail_for_array(struct each *each, const char *what)
     const struct reference *array = each->plan->each;
     struct buf cause;
     buf_init(&cause, each->whole.call.arena);
+    buf_str(&cause, array->text);
+    buf_printf(&cause, " %s", what);
     if (!reference_is_clients(array)) {
+        ask_log_lack(each->plan, each->terms, buf_as_text(&cause));
+        buf_init(&cause, each->whole.call.arena);
         buf_printf(&cause, "The array that this call goes over %s", what);
         fail_broken(each, buf_as_text(&cause));
         return;
     }
-    buf_str(&cause, array->text);
-    buf_printf(&cause, " %s", what);
     each->whole.call.outcome = CALL_UNMADE;
     each->whole.call.cause = buf_as_text(&cause);
     fail(each, &each->whole.call);
@@ -90,8 +92,8 @@ static void fail_for_lack(struct each *each, uint32_t element, const struct refe
     buf_str(&place, array->text);
     buf_printf(&place, ".%u", element);
     struct str of_array = missing->root == REFERENCE_EACH ? buf_as_str(&place) : (struct str){ 0 };
-    ask_lack(&each->whole,
-        reference_is_clients(blamed) ? reference_lack(missing, &each->values, of_array) : NULL);
+    ask_lack(&each->whole, each->plan, each->terms,
+        reference_lack(missing, &each->values, of_array), reference_is_clients(blamed));
     fail(each, &each->whole.call);
 }
 

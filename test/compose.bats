@@ -207,6 +207,8 @@ two() {
     expect 523
     [[ $(field .error) == "Odd service error" ]]
   done
+  grep -F 'call second: first.id is missing' "$RUN_DIR/gateway.log"
+  grep -F 'call second: first.id cannot be used here' "$RUN_DIR/gateway.log"
 }
 
 @test "connections are kept, however many calls a request makes" {

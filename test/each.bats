@@ -278,6 +278,7 @@ elements() { local IFS=,; echo "[$*]"; }
   expect 400 '{"error":"Bad request","message":"body.1.status is missing"}'
   get '/from-reply?list={"items":[{"v":1},{}]}'
   expect 523 '{"title":"Odd service error","message":"A reply lacks what this call needs","list":{"items":[{"v":1},{}]}}'
+  grep -F 'call all: list.items.1.v is missing' "$RUN_DIR/gateway.log"
 }
 
 @test "what is no array is the client's fault, or the service's, or has an else" {
@@ -296,6 +297,8 @@ elements() { local IFS=,; echo "[$*]"; }
   get '/from-reply?list={}'
   expect 523
   [[ $(field .message) == "The array that this call goes over is missing" ]]
+  grep -F 'call all: list.items is no array' "$RUN_DIR/gateway.log"
+  grep -F 'call all: list.items is missing' "$RUN_DIR/gateway.log"
 }
 
 ## Bounds
