@@ -53,6 +53,21 @@ const struct call_field *field_change_call(const struct call_field *fields,
     return first;
 }
 
+/* Where a call's cookies are to be the reply's, and nothing else stands beside them: all of them,
+ * in a field each. */
+static bool add_cookies(
+    struct reply *reply, const struct field_plan *plan, const struct reference_values *values)
+{
+    const struct reference *only = plan->value ? template_text_only_reference(plan->value) : NULL;
+    if (!only || !reference_is_cookie(only) || !str_is_nocase(plan->name, "Set-Cookie"))
+        return false;
+    for (const struct call_field *field = reference_fields(only, values); field;
+         field = field->next)
+        if (str_is_nocase(field->name, "Set-Cookie"))
+            reply_field(reply, plan->name.at, field->value);
+    return true;
+}
+
 void field_change_reply(
     struct reply *reply, const struct field_plans *plans, const struct reference_values *values)
 {
@@ -60,7 +75,7 @@ void field_change_reply(
         const struct field_plan *plan = &plans->list[i];
         struct str value = field_plan_value(plan, values, reply->request->arena);
         reply_remove_field(reply, plan->name.at);
-        if (value.at)
+        if (!add_cookies(reply, plan, values) && value.at)
             reply_field(reply, plan->name.at, value);
     }
 }

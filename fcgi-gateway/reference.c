@@ -115,6 +115,30 @@ static struct value find_in_json(
     return (struct value){ .kind = VALUE_NODE, .json = json, .node = node };
 }
 
+bool reference_is_cookie(const struct reference *reference)
+{
+    return reference->root == REFERENCE_CALL_HEADER &&
+           strcasecmp(reference->name, "Set-Cookie") == 0;
+}
+
+/* Fields of one name are one list in several lines (RFC 9110 section 5.3). Cookies are not: what is
+ * in them has commas of its own. */
+static struct str find_field(
+    const struct reference *reference, const struct call *call, struct arena *arena)
+{
+    struct str first = call_field(call, reference->name);
+    struct buf list;
+    unsigned count = 0;
+    buf_init(&list, arena);
+    for (const struct call_field *field = call->first_field; field; field = field->next) {
+        if (!str_is_nocase(field->name, reference->name))
+            continue;
+        buf_text(&list, count++ ? ", " : "");
+        buf_str(&list, field->value);
+    }
+    return count < 2 || reference_is_cookie(reference) ? first : buf_as_str(&list);
+}
+
 static struct value find_in_call(
     const struct reference *reference, const struct call_reply *reply, struct arena *arena)
 {
@@ -123,7 +147,7 @@ static struct value find_in_call(
     if (reference->root == REFERENCE_CALL || !reply->call)
         return (struct value){ .kind = VALUE_MISSING };
     if (reference->root == REFERENCE_CALL_HEADER)
-        return text_value(call_field(reply->call, reference->name));
+        return text_value(find_field(reference, reply->call, arena));
     return number_value(reply->call->status, arena);
 }
 
@@ -185,6 +209,13 @@ static struct value find(const struct reference *reference, const struct referen
         value.text = json_raw(value.json, value.node);
     value.kind = is_whole_number(value.text) ? VALUE_RAW : VALUE_MISSING;
     return value;
+}
+
+const struct call_field *reference_fields(
+    const struct reference *reference, const struct reference_values *values)
+{
+    const struct call_reply *reply = find_reply(reference, values);
+    return reply->call ? reply->call->first_field : NULL;
 }
 
 struct str reference_raw_rest(

@@ -120,6 +120,13 @@ bool reference_write_json(
 bool reference_text(
     const struct reference *reference, const struct reference_values *values, struct str *text);
 
+/* Is it {call.$headers.Set-Cookie}? As a text that is the first of them. */
+bool reference_is_cookie(const struct reference *reference);
+
+/* All header fields of the reply that it refers to, which is a call's; NULL where there is none. */
+const struct call_field *reference_fields(
+    const struct reference *reference, const struct reference_values *values);
+
 /* The rest of the path (is_rest) as the client sent it: in another path its slashes go on
  * separating, and what is percent-encoded goes on being none. */
 struct str reference_raw_rest(

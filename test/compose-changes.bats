@@ -34,6 +34,11 @@ setup_file() {
       "calls": { "a": { "call": "odd PUT /status/{code}", "body": "{body}" } },
       "reply": "{a}", "status": "{a.$status}"
     },
+    "GET /login": {
+      "calls": { "a": "odd GET /headers?Set-Cookie=a%3D1&Set-Cookie=b%3D2&X-One=1&X-One=2" },
+      "headers": { "Set-Cookie": "{a.$headers.Set-Cookie}", "X-One": "{a.$headers.X-One}" },
+      "reply": { "one": "{a.$headers.x-one}", "cookie": "{a.$headers.Set-Cookie}" }
+    },
     "DELETE /nothing": { "calls": { "a": "odd DELETE /echo" }, "reply": "{a.method}" }
   }
 }
@@ -63,6 +68,13 @@ post() { request POST "$1" -H 'Content-Type: application/json' --data-binary "$2
   [ "$(header location)" = /orders/7 ]
   [ "$(header x-type)" = application/json ]
   [ -z "$(header x-none)" ]
+}
+
+@test "a field that a call's reply repeats is whole: a list, and every cookie in a line of its own" {
+  get /login
+  expect 200 '{"one":"1, 2","cookie":"a=1"}'
+  [[ $(header x-one) == "1, 2" ]]
+  [[ $(grep -i '^set-cookie' <<<"$headers") == "Set-Cookie: a=1"$'\n'"Set-Cookie: b=2" ]]
 }
 
 @test "what the template names itself cannot be given by the client" {
