@@ -1,15 +1,16 @@
 /* good_copy: the text of the configuration in use, where it outlives the program's starting anew.
  *
- * After a crash the program starts anew (lib/renew) and has to read its configuration again. The
- * file may have been changed by then, and refused, or not reloaded yet: a crash must neither end
- * the gateway nor bring a change into use. So the text is kept in memory that belongs to a
- * descriptor, and a variable of the environment names that.
+ * After a crash the program starts anew (lib/renew), or the keeper starts it again (lib/keep), and
+ * it has to read its configuration again. The file may have been changed by then, and refused, or
+ * not reloaded yet: a crash must neither end the gateway nor bring a change into use. So the text
+ * is kept in memory that belongs to a descriptor, and a variable of the environment names that.
  */
 #include "good_copy.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define VARIABLE "FCGI_GATEWAY_COPY_FD"
@@ -23,11 +24,17 @@ static int find(void)
     return fd > STDERR_FILENO && fcntl(fd, F_GET_SEALS) >= 0 ? fd : 0;
 }
 
+static bool has_text(int fd)
+{
+    struct stat status;
+    return fd && fstat(fd, &status) == 0 && status.st_size > 0;
+}
+
 void good_copy_open(struct good_copy *copy)
 {
     *copy = (struct good_copy){ .fd = find() };
-    copy->is_found = copy->fd > 0;
-    if (!copy->is_found) {
+    copy->is_found = has_text(copy->fd);
+    if (!copy->fd) {
         int fd = memfd_create("gateway.json", 0); /* without FD_CLOEXEC: that is its purpose */
         copy->fd = fd > STDERR_FILENO ? fd : 0;
     }

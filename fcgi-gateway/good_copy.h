@@ -12,8 +12,9 @@ struct good_copy {
     char path[32];
 };
 
-/* Finds the copy that was kept before the program started anew, or makes an empty one. Before
- * there are other threads: it sets a variable of the environment. */
+/* Finds the copy that was kept before the program started anew, or makes an empty one, which is
+ * found from then on, by a program that is started again too. Before there are other threads: it
+ * sets a variable of the environment. */
 void good_copy_open(struct good_copy *copy);
 
 /* Replaces what is kept. */

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include "checker.h"
 #include "gateway.h"
+#include "good_copy.h"
 #include "live.h"
 #include "question.h"
 #include "reload.h"
@@ -67,6 +68,8 @@ static unsigned take_descriptors(unsigned requests)
 
 static int run(const char *file)
 {
+    struct good_copy copy;
+    good_copy_open(&copy); /* first: the keeper holds it too, for whom it starts again */
     keep("fcgi-keeper");
     struct live *live = live_new(file, stderr);
     if (!live)

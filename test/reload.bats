@@ -163,6 +163,33 @@ crash() {
 }
 has_started_again() { (($(logged ' started$' | wc -l) > $1)); }
 
+@test "a gateway that was killed or ended goes on with what it had, whatever the file says" {
+  write_config second '"limit": 1,'
+  run -1 "$CONTROL" reload
+  end_by KILL
+  [ "$(edition)" = first ]
+  run -0 gateway_status
+  [[ ${lines[1]} == '  reload refused since '* ]]
+  write_config third # not reloaded yet
+  end_by TERM
+  [ "$(edition)" = first ]
+  "$CONTROL" reload
+  [ "$(edition)" = third ]
+  run -0 gateway_status
+  [ "${#lines[@]}" = 1 ]
+}
+# By the keeper's rule: one that ends right after its start is not started again by it.
+end_by() {
+  local pid
+  pid=$(responder_pid gateway)
+  wait_until has_lived "$pid"
+  kill -"$1" "$pid"
+  wait_until is_gone "$pid"
+  wait_until is_up
+}
+has_lived() { (($(ps -o etimes= -p "$1") >= 1)); }
+is_up() { [[ $(responder_pid gateway) && $(edition) == [a-z]* ]]; }
+
 @test "what lighttpd is told to do with its logs is no reload" {
   write_config second
   kill -HUP "$(processes_of "$RUN_DIR" | sed -n 's/ lighttpd$//p')"
