@@ -53,6 +53,14 @@ files() {
   grep -A4 '^function decoded' "$ROOT/lighttpd/docs/docs.js" | tr -s ' \n' ' ' | grep -qF 'try { return decodeURIComponent(text); } catch (error) { return text;'
 }
 
+@test "a schema that refers to itself is shown once: whoever goes into one looks whether it is inside of it already" {
+  local name text
+  for name in schemaRow example; do
+    text=$(sed -n "/^function $name(/,/^}/p" "$ROOT/lighttpd/docs/docs.js")
+    [[ $text == *'view.left-- <= 0'* && $text =~ (above|outside)\.includes\(schema\) ]]
+  done
+}
+
 @test "the browser is told to take nothing from elsewhere" {
   get /docs/
   local policy

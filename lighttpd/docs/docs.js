@@ -3,7 +3,8 @@
 "use strict";
 
 const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"];
-const DEPTH_MAX = 12; // of schemas that are shown: one may refer to itself
+const DEPTH_MAX = 12; // of schemas that are shown
+const PARTS_MAX = 1000; // of a schema that are shown: those that refer to each other multiply
 const SHOWN_MAX = 200000; // characters of a reply; browsers get slow beyond
 
 const byId = (id) => document.getElementById(id);
@@ -61,26 +62,30 @@ function short(value) {
   return text.length > 60 ? text.slice(0, 57) + "\u2026" : text;
 }
 
-function schemaRow(api, name, part, isOptional, depth) {
-  const schema = resolve(api, part);
+// `view` is { api, left }: how many parts may still be shown. `above` are the schemas that this one is
+// inside of: what stands there is not shown again in itself.
+function schemaRow(view, name, part, isOptional, above) {
+  if (view.left-- <= 0) return null;
+  const schema = resolve(view.api, part), isAgain = above.includes(schema);
   return element("li", {},
     element("span", { class: "name" }, name), " ",
-    element("span", { class: "dim" }, typeWords(schema) + (isOptional ? ", optional" : "")),
-    schema.description ? element("div", { class: "dim" }, schema.description) : null,
-    schemaParts(api, schema, depth + 1));
+    element("span", { class: "dim" }, typeWords(schema) + (isAgain ? ", as above" : "") + (isOptional ? ", optional" : "")),
+    schema.description && !isAgain ? element("div", { class: "dim" }, schema.description) : null,
+    isAgain ? null : schemaParts(view, schema, above));
 }
 
 // The members of an object, or what the elements of an array are; null where there is nothing to say.
-function schemaParts(api, schema, depth) {
-  if (depth > DEPTH_MAX) return null;
+function schemaParts(view, schema, outside) {
+  const above = [...outside, schema];
+  if (above.length > DEPTH_MAX) return null;
   const rows = Object.entries(schema.properties || {}).map(([name, part]) =>
-    schemaRow(api, name, part, Boolean(schema.required) && !schema.required.includes(name), depth));
-  if (typeof schema.items === "object") rows.push(schemaRow(api, "each", schema.items, false, depth));
+    schemaRow(view, name, part, Boolean(schema.required) && !schema.required.includes(name), above));
+  if (typeof schema.items === "object") rows.push(schemaRow(view, "each", schema.items, false, above));
   if (typeof schema.additionalProperties === "object") {
-    rows.push(schemaRow(api, "any other", schema.additionalProperties, false, depth));
+    rows.push(schemaRow(view, "any other", schema.additionalProperties, false, above));
   }
-  for (const part of schema.allOf || []) rows.push(schemaRow(api, "also", part, false, depth));
-  for (const part of schema.anyOf || schema.oneOf || []) rows.push(schemaRow(api, "or", part, false, depth));
+  for (const part of schema.allOf || []) rows.push(schemaRow(view, "also", part, false, above));
+  for (const part of schema.anyOf || schema.oneOf || []) rows.push(schemaRow(view, "or", part, false, above));
   return rows.length ? element("ul", {}, ...rows) : null;
 }
 
@@ -89,27 +94,28 @@ function showSchema(api, part) {
   const list = element("ul", { class: "schema" }, element("li", {},
     element("span", { class: "dim" }, typeWords(schema)),
     schema.description ? element("div", { class: "dim" }, schema.description) : null,
-    schemaParts(api, schema, 0)));
+    schemaParts({ api, left: PARTS_MAX }, schema, [])));
   return list;
 }
 
 // A value as the schema describes it.
-function example(api, part, depth = 0) {
-  const schema = resolve(api, part);
+function example(view, part, outside = []) {
+  const schema = resolve(view.api, part);
   if ("example" in schema) return schema.example;
   if (schema.examples && schema.examples.length) return schema.examples[0];
   for (const key of ["const", "default"]) if (key in schema) return schema[key];
   if (schema.enum) return schema.enum[0];
-  if (depth > DEPTH_MAX) return null;
+  if (view.left-- <= 0 || outside.includes(schema) || outside.length > DEPTH_MAX) return null;
+  const above = [...outside, schema];
   const choice = (schema.anyOf || schema.oneOf || [])[0];
-  if (choice) return example(api, choice, depth + 1);
-  if (schema.allOf) return Object.assign({}, ...schema.allOf.map((one) => example(api, one, depth + 1)));
+  if (choice) return example(view, choice, above);
+  if (schema.allOf) return Object.assign({}, ...schema.allOf.map((one) => example(view, one, above)));
   const type = Array.isArray(schema.type) ? schema.type[0] : typeOf(schema);
   switch (type) {
     case "object":
       return Object.fromEntries(Object.entries(schema.properties || {})
-        .map(([name, one]) => [name, example(api, one, depth + 1)]));
-    case "array": return typeof schema.items === "object" ? [example(api, schema.items, depth + 1)] : [];
+        .map(([name, one]) => [name, example(view, one, above)]));
+    case "array": return typeof schema.items === "object" ? [example(view, schema.items, above)] : [];
     case "integer": case "number": return schema.minimum || 1;
     case "boolean": return true;
     case "null": return null;
@@ -141,7 +147,7 @@ function showContent(api, content) {
   return types.map(([type, media]) => element("div", { class: "sides" },
     element("div", {}, element("h4", {}, type), showSchema(api, media.schema)),
     element("div", {}, element("h4", {}, "Example"),
-      element("pre", { tabindex: "0" }, JSON.stringify(example(api, media.schema), null, 2)))));
+      element("pre", { tabindex: "0" }, JSON.stringify(example({ api, left: PARTS_MAX }, media.schema), null, 2)))));
 }
 
 function requestBody(api, operation) {
