@@ -61,6 +61,11 @@ files() {
   done
 }
 
+@test "a long word, such as an address in a description, makes no window scroll sideways: it is broken everywhere" {
+  sed -n '/^body {/,/^}/p' "$ROOT/lighttpd/docs/docs.css" | grep -qF 'overflow-wrap: break-word;'
+  grep -qE '^header > div, summary span \{ min-width: 0; \}' "$ROOT/lighttpd/docs/docs.css" # in a row nothing may be wider
+}
+
 @test "the browser is told to take nothing from elsewhere" {
   get /docs/
   local policy
