@@ -62,9 +62,12 @@ static bool is_version(struct str segment)
     return digits;
 }
 
-bool api_may_have_body(unsigned method)
+bool api_may_have_body(const struct route *route, unsigned method)
 {
-    return method == METHOD_POST || method == METHOD_PUT || method == METHOD_PATCH;
+    if (method == METHOD_GET || method == METHOD_HEAD)
+        return false;
+    return route->needs_body || method == METHOD_POST || method == METHOD_PUT ||
+           method == METHOD_PATCH;
 }
 
 static bool is_our_own(const struct api_path *path)

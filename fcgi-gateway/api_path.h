@@ -24,8 +24,9 @@ enum api_parameter_kind { API_SEGMENT, API_INT, API_REST };
  * brings along is none). In `arena`. */
 struct api_path *api_paths(const struct config *config, struct arena *arena);
 
-/* Does a request of this method usually have a body? */
-bool api_may_have_body(unsigned method);
+/* Does a request of this method usually have a body, or does the route take something out of it?
+ * One of a GET is refused by the web server. */
+bool api_may_have_body(const struct route *route, unsigned method);
 
 /* The kinds of the parameters of a route's line, in the order of its path. */
 void api_parameter_kinds(struct str line, enum api_parameter_kind *kinds);

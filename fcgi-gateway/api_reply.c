@@ -216,7 +216,7 @@ void api_replies_write(
     json_out_name(out, "responses");
     buf_char(out, '{');
     write_success(&self, route, method);
-    write_blamed_on_client(&self, route, api_may_have_body(method));
+    write_blamed_on_client(&self, route, api_may_have_body(route, method));
     if (route->kind == ROUTE_PASS || route->call_count > 0)
         write_blamed_on_services(&self, route);
     buf_char(out, '}');

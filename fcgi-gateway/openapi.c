@@ -120,7 +120,7 @@ static void write_body_schema(struct buf *out, const struct route *route)
 
 static void write_request_body(struct buf *out, const struct route *route, unsigned method)
 {
-    if (!api_may_have_body(method) || (route->kind != ROUTE_PASS && !route->needs_body))
+    if (!api_may_have_body(route, method) || (route->kind != ROUTE_PASS && !route->needs_body))
         return;
     json_out_name(out, "requestBody");
     if (route->kind == ROUTE_PASS) { /* of whatever type: the service decides */

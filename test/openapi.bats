@@ -237,6 +237,16 @@ $BATS_TEST_TMPDIR/x.json:6:15: warning: '#/components/schemas/Eror' leads nowher
   in_document '.paths["/api/v1/quotes"] | map_values(has("requestBody"))' '{"get":false,"post":true}'
 }
 
+@test "what a route takes out of the body is told for every method that may have one" {
+  document '{"upstreams": {"a": {"servers": ["unix:/a"]}}, "routes": {"GET /openapi.json": "builtin:openapi",
+    "POST,DELETE,OPTIONS /x": {"reply": "{body.x}"}, "POST,DELETE /y": {"reply": 1}, "POST,DELETE /z": "a"}}'
+  is_valid
+  in_document '.paths | map_values(map_values(has("requestBody"))) | [.["/x"], .["/y"], .["/z"]]' \
+    '[{"post":true,"delete":true,"options":true},{"post":false,"delete":false},{"post":true,"delete":false}]'
+  in_document '.paths["/x"] | map_values(.responses | keys)' \
+    '{"post":["200","400","413","415"],"delete":["200","400","413","415"],"options":["200","400","413","415"]}'
+}
+
 @test "replies have the statuses that can happen" {
   document
   in_document '.paths["/api/v1/quotes"].post.responses | keys' '["2XX","413","4XX","503","504"]'
