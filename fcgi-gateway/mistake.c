@@ -161,27 +161,27 @@ static void print_escaped(FILE *out, const char *text)
             putc(*text, out);
 }
 
-/* A place in the file, from which the next one is counted on: there may be many mistakes. */
+/* A place in the file, from which the next one is counted on: there may be many mistakes, also in
+ * one line. */
 struct place {
-    size_t line_start;
+    size_t at;
     unsigned line, column;
 };
 
 static void go_to(struct place *place, struct str text, size_t at)
 {
-    struct str rest = { text.at + place->line_start, text.len - place->line_start };
-    unsigned more;
+    struct str rest = { text.at + place->at, text.len - place->at };
+    unsigned lines, column;
     at = at < text.len ? at : text.len;
-    json_position(rest, at - place->line_start, &more, &place->column);
-    place->line += more - 1;
-    const char *end = memrchr(rest.at, '\n', at - place->line_start);
-    if (end)
-        place->line_start = (size_t)(end + 1 - text.at);
+    json_position(rest, at - place->at, &lines, &column);
+    place->column = lines > 1 ? column : place->column + column - 1;
+    place->line += lines - 1;
+    place->at = at;
 }
 
 void mistakes_print(struct mistakes *mistakes, FILE *out)
 {
-    struct place place = { .line = 1 };
+    struct place place = { .line = 1, .column = 1 };
     if (mistakes->count)
         qsort(mistakes->list, mistakes->count, sizeof *mistakes->list, by_place);
     for (unsigned i = 0; i < mistakes->count; i++) {

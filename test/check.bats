@@ -97,6 +97,14 @@ check() {
     "15:15: a route is the name of an upstream, \"builtin:health\", or an object with 'pass', 'redirect' or 'reply'"
 }
 
+@test "very many mistakes in one line, as a program writes it, are told in little time" {
+  { printf '{"routes":{"GET /é":1' && seq -f ',"GET /%.0f":1' 40000 && printf '}}'; } | tr -d '\n' >"$FILE"
+  run -1 timeout 10 "$GATEWAY" --check "$FILE"
+  [ "${#lines[@]}" = 40001 ]
+  [[ ${lines[0]} == "$FILE:1:21: "* && ${lines[1]} == "$FILE:1:32: "* ]]
+  [[ ${lines[-1]} == "$FILE:1:$(($(wc -m <"$FILE") - 2)): "* ]]
+}
+
 @test "references that cannot be met and calls that wait for themselves are found" {
   check '{
   "upstreams": { "u": { "servers": ["unix:u.sock"] } },
