@@ -152,13 +152,16 @@ static int by_place(const void *a, const void *b)
     return strcmp(x->what, y->what); /* qsort keeps no order: always the same */
 }
 
-static void print_escaped(FILE *out, const char *text)
+static const char *escape(struct arena *arena, const char *text)
 {
+    struct buf out;
+    buf_init(&out, arena);
     for (; *text; text++)
         if (iscntrl((unsigned char)*text))
-            fprintf(out, "\\u%04x", (unsigned char)*text);
+            buf_printf(&out, "\\u%04x", (unsigned char)*text);
         else
-            putc(*text, out);
+            buf_char(&out, *text);
+    return buf_as_text(&out);
 }
 
 /* A place in the file, from which the next one is counted on: there may be many mistakes, also in
@@ -187,9 +190,7 @@ void mistakes_print(struct mistakes *mistakes, FILE *out)
     for (unsigned i = 0; i < mistakes->count; i++) {
         const struct mistake *mistake = &mistakes->list[i];
         go_to(&place, mistakes->text, mistake->at);
-        fprintf(out, "%s:%u:%u: %s", mistakes->file, place.line, place.column,
-            mistake->is_warning ? "warning: " : "");
-        print_escaped(out, mistake->what);
-        putc('\n', out);
+        fprintf(out, "%s:%u:%u: %s%s\n", mistakes->file, place.line, place.column,
+            mistake->is_warning ? "warning: " : "", escape(mistakes->arena, mistake->what));
     }
 }
