@@ -177,6 +177,17 @@ no_process() { [ -z "$(processes_of "$RUN_DIR")" ]; }
   [ -z "$(comm -12 <(sort <<<"$old") <(processes_of "$RUN_DIR" | sort))" ]
 }
 
+@test "a restart with a configuration that has mistakes stops nothing" {
+  start_app
+  local before
+  before=$(processes_of "$RUN_DIR")
+  echo '{"routes": {"GET /": "nobody"}}' >"$BATS_TEST_TMPDIR/gateway.json"
+  GATEWAY_CONFIG=$BATS_TEST_TMPDIR/gateway.json run -1 "$CONTROL" restart 3>&-
+  [[ ${lines[0]} == "$BATS_TEST_TMPDIR/gateway.json:1:22: there is no upstream 'nobody'"* ]]
+  [ "${lines[1]}" = "not restarted, all goes on as it was: $BATS_TEST_TMPDIR/gateway.json has mistakes" ]
+  [ "$(processes_of "$RUN_DIR")" = "$before" ]
+}
+
 @test "what was stored outlives a restart" {
   start
   [ -s "$RUN_DIR/users.db" ]
