@@ -269,16 +269,17 @@ static const struct kind_key {
     { "jq", ROUTE_COMPOSE },
 };
 
-/* Reads what the object says, or notes that it does not go with the key that made the kind. */
+/* Reads what the object says, or notes that it does not go with the key that made the kind. Where
+ * that one is missing, perhaps misspelled, anything may go with it. */
 static void read_key(struct settings *settings, const struct key *key, uint32_t value,
     const struct kind_key *kind, struct plan *plan)
 {
-    if (!(key->kinds >> kind->kind & 1)) { /* the name stands in front of its value */
+    if (kind && !(key->kinds >> kind->kind & 1)) { /* the name stands in front of its value */
         setting_mistake(settings, value - 1, "'%s' does not go with '%s'", key->name, kind->name);
         return;
     }
     key->read(settings, value, plan);
-    if (plan->scope.uses_body && kind->kind != ROUTE_COMPOSE)
+    if (plan->scope.uses_body && kind && kind->kind != ROUTE_COMPOSE)
         setting_mistake(settings, value, "{body...} is not known here: the body is never read");
     plan->route->needs_body |= plan->scope.uses_body;
     plan->scope.uses_body = false;
@@ -318,14 +319,13 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
         names[i] = keys[i].name;
     setting_members(settings, node, names, COUNT(keys), values);
     const struct kind_key *kind = find_kind(settings, node);
-    if (!kind)
-        return;
-    plan->route->kind = kind->kind;
-    plan->route->status = kind->kind == ROUTE_REDIRECT ? 302 : 200;
+    if (kind)
+        plan->route->kind = kind->kind;
+    plan->route->status = plan->route->kind == ROUTE_REDIRECT ? 302 : 200;
     for (unsigned i = 0; i < COUNT(keys); i++)
         if (values[i] != JSON_NONE)
             read_key(settings, &keys[i], values[i], kind, plan);
-    if (kind->kind == ROUTE_COMPOSE && !plan->route->reply &&
+    if (plan->route->kind == ROUTE_COMPOSE && !plan->route->reply &&
         json_member(&settings->json, node, STR("jq")) == JSON_NONE)
         setting_mistake(settings, node, "'reply' is missing here");
     check_static(settings, node, plan);
