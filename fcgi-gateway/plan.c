@@ -17,7 +17,7 @@ struct plan {
     struct route *route;
     struct reference_scope scope;
     uint32_t call_nodes[CALLS_MAX];
-    struct str pass; /* as the file says it */
+    struct str own_query; /* of the path in `pass` */
 };
 
 /* Other calls must know that this one has many replies, and that it cannot be anything but an array
@@ -95,9 +95,8 @@ static void read_calls(struct settings *settings, uint32_t node, struct plan *pl
 
 static void read_pass(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    if (settings->json.nodes[node].type == JSON_STRING)
-        plan->pass = json_string(&settings->json, node, settings->arena);
-    target_plan_read_pass(settings, node, plan->config, &plan->scope, plan->route);
+    plan->own_query =
+        target_plan_read_pass(settings, node, plan->config, &plan->scope, plan->route);
 }
 
 static void read_redirect(struct settings *settings, uint32_t node, struct plan *plan)
@@ -107,9 +106,7 @@ static void read_redirect(struct settings *settings, uint32_t node, struct plan 
 
 static void read_request(struct settings *settings, uint32_t node, struct plan *plan)
 {
-    struct str own = plan->pass;
-    str_take(&own, '?');
-    request_plan_read(settings, node, &plan->scope, own, &plan->route->request);
+    request_plan_read(settings, node, &plan->scope, plan->own_query, &plan->route->request);
 }
 
 static void read_reply(struct settings *settings, uint32_t node, struct plan *plan)

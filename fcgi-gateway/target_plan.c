@@ -5,23 +5,26 @@
 #include <ctype.h>
 #include "host.h"
 
-void target_plan_read_pass(struct settings *settings, uint32_t node, const struct config *config,
-    struct reference_scope *scope, struct route *route)
+struct str target_plan_read_pass(struct settings *settings, uint32_t node,
+    const struct config *config, struct reference_scope *scope, struct route *route)
 {
-    struct str path;
+    struct str path, query;
     if (!setting_template_text(settings, node, &path))
-        return;
+        return (struct str){ NULL, 0 };
+    query = path;
+    str_take(&query, '?');
     bool has_path = str_has(path, ' ');
     struct str upstream = str_take(&path, ' ');
     route->upstream = call_plan_upstream(settings, node, config, upstream);
     if (!has_path)
-        return;
+        return query;
     if (path.len == 0 || *path.at != '/' || str_has(path, ' ')) {
         setting_mistake(settings, node, "write \"upstream\" or \"upstream /path\" here");
-        return;
+        return query;
     }
     setting_target(settings, node, path);
     route->target = template_text_new(settings, node, path, scope);
+    return query;
 }
 
 /* Takes "https://host:port" off the front. NULL, or what is wrong with it. */
