@@ -179,7 +179,8 @@ static void say_reply(struct explanation *self)
 {
     uint32_t status = member(self, "status"), reply = member(self, "reply");
     uint32_t program = member(self, "jq");
-    const char *what = reply == JSON_NONE ? "all calls' replies" : explain_value(self, reply);
+    const char *replies = self->route->call_count ? "all calls' replies" : "{}";
+    const char *what = reply == JSON_NONE ? replies : explain_value(self, reply);
     if (status == JSON_NONE)
         explain_line(self, "Reply", "%d: %s", self->route->status, what);
     else
@@ -191,7 +192,7 @@ static void say_reply(struct explanation *self)
 
 static void say_compose(struct explanation *self)
 {
-    if (self->route->call_count) {
+    if (self->route->call_count || self->route->jq) {
         explain_calls(self);
         explain_failures(self);
     }

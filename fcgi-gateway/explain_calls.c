@@ -1,4 +1,5 @@
-/* explain_calls: the calls of a route in waves, and what happens when one of them fails.
+/* explain_calls: the calls of a route in waves, and what happens when one of them fails, or the jq
+ * program behind them.
  *
  * A wave is what waits for the same number of calls, one after the other. Calls do not wait for
  * their wave, only for those that they refer to, and each line names these. Knows nothing of how
@@ -88,8 +89,9 @@ static void add_call(struct explanation *self, struct columns *table, unsigned c
 
 void explain_calls(struct explanation *self)
 {
-    explain_line(self, "Deadline", "%s for all calls together",
-        quantity_duration(self->arena, deadline_of(self->route)));
+    explain_line(self, "Deadline", "%s for %s",
+        quantity_duration(self->arena, deadline_of(self->route)),
+        self->route->call_count ? "all calls together" : "the jq program");
     unsigned waves[CALLS_MAX], left = self->route->call_count;
     find_waves(self->route, waves);
     for (unsigned wave = 0; left; wave++) {
@@ -107,6 +109,9 @@ void explain_calls(struct explanation *self)
 }
 
 /* --- failures --- */
+
+static const char jq_failures[] =
+    "of jq: an error, no value or several count as broken, too long as timeout";
 
 /* Calls whose failure is the route's: "user, orders". */
 static const char *required_calls(struct explanation *self)
@@ -144,9 +149,12 @@ static void add_bad_statuses(struct explanation *self, struct columns *table)
     columns_add(table, (const char *[]){ "3xx, no JSON", "counts as broken" });
 }
 
-static void add_causes(struct explanation *self, struct columns *table)
+/* A program is never unreachable or refused. */
+static void add_causes(struct explanation *self, struct columns *table, bool of_calls)
 {
-    for (enum error_cause cause = ERROR_UNREACHABLE; cause <= ERROR_BROKEN; cause++) {
+    enum error_cause first = of_calls ? ERROR_UNREACHABLE : ERROR_TIMEOUT;
+    enum error_cause last = of_calls ? ERROR_REFUSED : ERROR_BROKEN;
+    for (enum error_cause cause = first; cause <= last; cause++) {
         struct buf status;
         buf_init(&status, self->arena);
         buf_int(&status, self->route->errors.statuses[cause]);
@@ -169,25 +177,34 @@ static void say_body(struct explanation *self)
         explain_line(self, "", "with a body of the gateway's own: error, message");
 }
 
-void explain_failures(struct explanation *self)
+/* What it is whose failure is the route's: the service, calls, or only the program behind them. */
+static void say_failing(struct explanation *self, const char *required)
 {
-    struct columns table;
-    const char *required = required_calls(self);
-    bool is_composed = self->route->kind == ROUTE_COMPOSE;
-    columns_init(&table, self->arena, 2);
-    if (is_composed)
-        add_bad_statuses(self, &table);
-    add_causes(self, &table);
-    if (!is_composed)
+    if (self->route->kind != ROUTE_COMPOSE)
         explain_line(self, "Failures", "of the service");
     else if (*required)
         explain_line(self, "Failures", "of %s%s", required,
             strchr(required, ',') ? ": the first in this order counts" : "");
     else
-        explain_line(self, "Failures", "change nothing but the reply's parts");
-    if (!is_composed || *required) {
+        explain_line(self, "Failures", "%s",
+            self->route->jq ? jq_failures : "change nothing but the reply's parts");
+}
+
+void explain_failures(struct explanation *self)
+{
+    struct columns table;
+    const char *required = required_calls(self);
+    bool is_composed = self->route->kind == ROUTE_COMPOSE, of_calls = !is_composed || *required;
+    columns_init(&table, self->arena, 2);
+    if (is_composed && of_calls)
+        add_bad_statuses(self, &table);
+    add_causes(self, &table, of_calls);
+    say_failing(self, required);
+    if (of_calls || self->route->jq) {
         columns_print(&table, EXPLAIN_INDENT + 2, self->out);
         say_body(self);
     }
+    if (*required && self->route->jq)
+        explain_line(self, "", "%s", jq_failures);
     say_replaced(self);
 }

@@ -26,10 +26,10 @@ const char *explain_value(struct explanation *self, uint32_t node);
 /* Under "Guards": what keeps the upstreams of the route from harm. */
 void explain_upstreams(struct explanation *self);
 
-/* "Calls": the graph in waves. */
+/* "Deadline" of a route that makes calls or runs a program, and "Calls": the graph in waves. */
 void explain_calls(struct explanation *self);
 
-/* "Failures": what happens when a call of the route fails. */
+/* "Failures": what happens when a call of the route fails, or its jq program. */
 void explain_failures(struct explanation *self);
 
 #endif

@@ -46,11 +46,12 @@ static const char *services_of(
 
 static const char *timeout_of(const struct route *route, struct arena *arena)
 {
-    if (route->timeout_ms && (route->kind == ROUTE_PASS || route->call_count))
+    bool has_deadline = route->call_count || route->jq;
+    if (route->timeout_ms && (route->kind == ROUTE_PASS || has_deadline))
         return quantity_duration(arena, route->timeout_ms);
     if (route->kind == ROUTE_PASS)
         return quantity_duration(arena, route->upstream->timeout_ms);
-    if (route->call_count)
+    if (has_deadline)
         return quantity_duration(arena, ROUTE_TIMEOUT_MS);
     return "";
 }

@@ -40,6 +40,7 @@ Failures  of user, orders: the first in this order counts
             unreachable   503
             timeout       503
             broken        502
+            refused       503
           with the body of 'failure': error, message, partial_data
 Reply     200: service, user, orders_summary" "$GATEWAY" --explain 'GET /users/1/orders' "$PERK"
   [ "$status" = 0 ]
@@ -66,6 +67,7 @@ Failures  of user, order: the first in this order counts
             unreachable   503
             timeout       503
             broken        502
+            refused       503
           with a body of the gateway's own: error, message
 Reply     {order.\$status}: {order}
           header fields: Location, ETag" "$GATEWAY" --explain 'POST /orders' "$PERK"
@@ -86,6 +88,7 @@ Failures  of the service
             unreachable  503
             timeout      503
             broken       502
+            refused      503
           with a body of the gateway's own: error, message
 Reply     the service's, streamed" "$GATEWAY" --explain 'PATCH /users/7?dry=1' "$PERK"
   says "HEAD /health
@@ -130,7 +133,9 @@ Failures  of user, waiters: the first in this order counts
             unreachable   503
             timeout       504
             broken        502
+            refused       503
           with the body of 'failure': error, user
+          of jq: an error, no value or several count as broken, too long as timeout
           of orders: its 'else' takes the place of its reply: orders
 Reply     200: user, orders, waiters
           through jq: . + {total: (.orders | length)}
@@ -156,11 +161,55 @@ Failures  of the service
             unreachable  503
             timeout      503
             broken       502
+            refused      503
           with the body of 'errors': error
 Reply     the service's, streamed
           header fields: X-Content-Type-Options, X-Served-By
           header fields taken away: Server
 Kept      replies to GET for 1s where the service says nothing else, stale for 10s more" "$GATEWAY" --explain 'PUT /api/v1/orders/7/items' "$file"
+}
+
+@test "a jq program can fail where no call can, and its route has a deadline" {
+  printf '%s' '{
+  "upstreams": { "users": { "servers": ["unix:u"], "breaker": null, "max_concurrent": null, "retry": null } },
+  "errors": { "timeout": 503 },
+  "routes": {
+    "GET /sum": { "jq": "1 + 2", "timeout": "2s" },
+    "GET /all": {
+      "calls": { "a": { "call": "users GET /a", "else": {} } },
+      "jq": ".a | length", "failure": { "sorry": "{error.title}" }
+    }
+  }
+}' >"$FILE"
+  says "GET /sum
+
+Route     GET /sum
+          $FILE:5
+Guards    a request body of more than 1MiB is answered 413
+Deadline  2s for the jq program
+Failures  of jq: an error, no value or several count as broken, too long as timeout
+            timeout  503
+            broken   502
+          with a body of the gateway's own: error, message
+Reply     200: {}
+          through jq: 1 + 2" "$GATEWAY" --explain 'GET /sum' "$FILE"
+  says "GET /all
+
+Route     GET /all
+          $FILE:6
+Guards    a request body of more than 1MiB is answered 413
+Deadline  30s for all calls together
+Calls     first
+            a  users GET /a  within 5s
+Failures  of jq: an error, no value or several count as broken, too long as timeout
+            timeout  503
+            broken   502
+          with the body of 'failure': sorry
+          of a: its 'else' takes the place of its reply: {}
+Reply     200: all calls' replies
+          through jq: .a | length" "$GATEWAY" --explain 'GET /all' "$FILE"
+  run -0 "$GATEWAY" --routes "$FILE"
+  [[ ${lines[1]} =~ ^GET\ +/sum\ +static\ +2s\ +5$ ]]
 }
 
 @test "the description of the routes is explained" {
@@ -241,6 +290,7 @@ Failures  of the service
             unreachable  502
             timeout      504
             broken       502
+            refused      503
           with a body of the gateway's own: error, message
 Reply     the service's, streamed
           header fields: X-Frame-Options" "$GATEWAY" --explain 'GET /pass' "$FILE"
@@ -289,6 +339,7 @@ Failures  of the service
             unreachable  502
             timeout      504
             broken       502
+            refused      503
           with a body of the gateway's own: error, message
 Reply     the service's, streamed
           header fields: X-Frame-Options
