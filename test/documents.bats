@@ -39,6 +39,14 @@ teardown() { show_logs_of_failure; }
   ((count >= 10))
 }
 
+@test "every key stands in one of these pieces, at every place where it may stand" {
+  local block
+  for block in "$BATS_FILE_TMPDIR"/blocks/*.json; do
+    whole_file "$block" >"$BATS_TEST_TMPDIR/${block##*/}"
+  done
+  /usr/bin/python3 "$ROOT/test/fixtures/schema.py" shown "$ROOT/docs/gateway.schema.json" "$BATS_TEST_TMPDIR"/*.json
+}
+
 @test "every call that the document shows gets what the document says" {
   run_examples "$DOCUMENT"
   ((example_count >= 10))
