@@ -5,6 +5,7 @@
  * is taken from there. Asks no service.
  */
 #include "explain.h"
+#include <ctype.h>
 #include <stdarg.h>
 #include "explain_part.h"
 #include "lib/pattern.h"
@@ -351,6 +352,25 @@ static bool is_request(struct str method, struct str target)
     return false;
 }
 
+/* "%0A" and what else is a control character behind a percent sign. */
+static bool is_encoded_control(struct str rest)
+{
+    bool is_encoded = rest.len > 2 && *rest.at == '%' && isxdigit((unsigned char)rest.at[2]);
+    return is_encoded && (rest.at[1] == '0' || rest.at[1] == '1' ||
+                             (rest.at[1] == '7' && tolower((unsigned char)rest.at[2]) == 'f'));
+}
+
+/* What the web server answers before the gateway sees it: lighttpd/common.conf,
+ * server.http-parseopts. Segments of dots are the router's to find, too. */
+static bool is_refused_before(struct str target, struct str path)
+{
+    for (size_t i = 0; i < target.len; i++)
+        if (iscntrl((unsigned char)target.at[i]) ||
+            is_encoded_control((struct str){ target.at + i, target.len - i }))
+            return true;
+    return memmem(path.at, path.len, "//", 2) != NULL;
+}
+
 int explain_print(const struct config *config, const char *file, const char *request,
     struct arena *arena, FILE *out)
 {
@@ -361,6 +381,11 @@ int explain_print(const struct config *config, const char *file, const char *req
     if (!is_request(method, target))
         return 2;
     fprintf(out, "%s\n\n", request);
+    if (is_refused_before(target, path)) {
+        explain_line(
+            &self, "Route", "none: 400, lighttpd refuses '//' in a path, and control characters");
+        return 1;
+    }
     switch (router_find(
         config->router, arena_copy(arena, method.at, method.len), path, arena, &match)) {
     case ROUTE_FOUND:

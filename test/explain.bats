@@ -242,6 +242,29 @@ Route     none: 400, the path is not a valid one" "$GATEWAY" --explain 'GET /../
   [ "$status" = 1 ]
 }
 
+@test "what lighttpd refuses by itself is explained as what it is: a request that no route sees" {
+  local path refused=(/a/b//c //a /a// /a/%0a /a/x%1Fy /a/%7f '/a/b?c=%00')
+  local taken=('/a/%2F%2f' '/a/b?c=//' /a/%20 /a/%C2%80 '/a/b?%') codes=
+  printf '{"routes":{"GET /a/{rest*}":{"reply":1}}}' >"$FILE"
+  choose_place
+  GATEWAY_CONFIG=$FILE start_app gateway
+  for path in "${refused[@]}" "${taken[@]}"; do
+    get "$path"
+    codes+="$code "
+  done
+  stop_app_as_it_is
+  [ "$codes" = "400 400 400 400 400 400 400 200 200 200 200 200 " ]
+  for path in "${refused[@]}"; do
+    says "GET $path
+
+Route     none: 400, lighttpd refuses '//' in a path, and control characters" "$GATEWAY" --explain "GET $path" "$FILE"
+    [ "$status" = 1 ]
+  done
+  for path in "${taken[@]}"; do
+    run -0 "$GATEWAY" --explain "GET $path" "$FILE"
+  done
+}
+
 @test "what is no request is told so, with status 2" {
   for request in '' GET '/users' 'GET users' 'GET  /users'; do
     run -2 --separate-stderr "$GATEWAY" --explain "$request" "$PERK"
