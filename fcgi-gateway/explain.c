@@ -213,6 +213,15 @@ static void say_health(struct explanation *self)
     say_changes(self, "header fields", &self->route->fields);
 }
 
+/* Of the defaults' `cache` each route takes over as much as concerns it: see sharing.c. */
+static bool can_keep(const struct explanation *self)
+{
+    struct str methods = self->route->line;
+    methods = str_take(&methods, ' ');
+    return self->route->cache.keeps == CACHE_ON && self->config->cache_bytes > 0 &&
+           !self->route->needs_body && memmem(methods.at, methods.len, "GET", 3);
+}
+
 static void say_kept(struct explanation *self)
 {
     const struct freshness_setting *setting = &self->route->cache.setting;
@@ -220,7 +229,7 @@ static void say_kept(struct explanation *self)
     if (self->route->cache.for_one)
         explain_line(self, "Kept", "nothing, nor shared by requests at the same time: %s",
             shortened(self->arena, str_of(self->route->cache.for_one)));
-    if (self->route->cache.keeps != CACHE_ON)
+    if (!can_keep(self))
         return;
     buf_init(&text, self->arena);
     if (setting->ttl_ms)

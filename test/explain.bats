@@ -212,6 +212,22 @@ Reply     200: all calls' replies
   [[ ${lines[1]} =~ ^GET\ +/sum\ +static\ +2s\ +5$ ]]
 }
 
+@test "only what can be kept is said to be kept" {
+  local routes='"GET /a":"u","POST /b":"u","GET,POST /c":"u","GET /d":{"reply":"{body.x}"}'
+  printf '{"upstreams":{"u":{"servers":["unix:u"]}},"defaults":{"cache":"5s"},"routes":{%s}}' "$routes" >"$FILE"
+  for request in 'GET /a' 'HEAD /a' 'POST /c'; do
+    run -0 "$GATEWAY" --explain "$request" "$FILE"
+    [[ $output == *$'\nKept      replies to GET for 5s'* ]]
+  done
+  for request in 'POST /b' 'GET /d'; do
+    run -0 "$GATEWAY" --explain "$request" "$FILE"
+    [[ $output != *Kept* ]]
+  done
+  printf '{"upstreams":{"u":{"servers":["unix:u"]}},"defaults":{"cache":"5s"},"limits":{"cache":"0B"},"routes":{%s}}' "$routes" >"$FILE"
+  run -0 "$GATEWAY" --explain 'GET /a' "$FILE"
+  [[ $output != *Kept* ]]
+}
+
 @test "the description of the routes is explained" {
   says "GET /openapi.json
 
