@@ -5,6 +5,7 @@
  * the tree is about requests.
  */
 #include "pattern.h"
+#include <ctype.h>
 #include "uri.h"
 
 static const char *const method_names[METHOD_COUNT] = {
@@ -108,6 +109,17 @@ static const char *read_parameter(
     return add_name(pattern, name);
 }
 
+/* The web server refuses those, however they are written: lighttpd/common.conf. */
+static bool has_control(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (iscntrl((unsigned char)text.at[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *read_fixed(struct pattern_segment *segment, struct str text, struct arena *arena)
 {
     segment->kind = SEGMENT_FIXED;
@@ -119,6 +131,9 @@ static const char *read_fixed(struct pattern_segment *segment, struct str text, 
     }
     if (!uri_decode(text, arena, &segment->text)) {
         return "broken percent-encoding or UTF-8 in the path (a '%' itself is written %25)";
+    }
+    if (has_control(segment->text)) {
+        return "the path has a control character, which no request can have";
     }
     if (str_is(segment->text, ".") || str_is(segment->text, "..")) {
         return "the path has a segment \".\" or \"..\", which no request can have";

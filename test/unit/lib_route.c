@@ -392,6 +392,8 @@ static void mistakes_are_named(void **state)
         { "GET /\xff", "percent-encoding or UTF-8" },
         { "GET /a/../b", "\".\" or \"..\"" },
         { "GET /%2e", "\".\" or \"..\"" },
+        { "GET /a%0Ab", "control character" },
+        { "GET /a\x1b[1m/{id}", "control character" },
     };
 
     (void)state;
