@@ -1,5 +1,8 @@
 # Builds, runs and tests fcgi-gateway and Central Perk. `make help` lists what there is.
 
+# Every rule is in here. To look among make's own for what could make each header takes longer than all the rest.
+MAKEFLAGS += --no-builtin-rules
+
 BUILD    ?= build
 CFLAGS   ?= -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 LDFLAGS  ?= -Wl,-z,relro,-z,now
