@@ -174,10 +174,13 @@ $(BUILD)/obj/%.sql.inc: %.sql Makefile
 	$(call say,SQL) sed 's/[\\"]/\\&/g; s/.*/"&\\n"/; $$s/$$/,/' $< >$@
 
 # Changes when the compiler or its flags do: objects of both kinds are never mixed.
+FLAGS = $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)
+ifneq ($(file <$(BUILD)/flags),$(FLAGS))
 $(BUILD)/flags: FORCE
+endif
+$(BUILD)/flags:
 	@mkdir -p $(@D)
-	@echo "$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)" | cmp -s - $@ || \
-		echo "$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)" >$@
+	@printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
 
 # The page that shows the API, where lighttpd runs: see lighttpd/gateway.conf.
 $(BUILD)/docs/%: lighttpd/docs/%
@@ -196,7 +199,7 @@ FORCE:
 	bench-routes bench-instructions lint containers help units fixtures sql objects FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
-# Reading them all takes a tenth of a second, and these goals compile nothing by themselves.
+# To read them all takes time, and these goals compile nothing by themselves.
 ifneq ($(filter-out run start stop restart reload status logs clean help,$(or $(MAKECMDGOALS),build)),)
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(SOURCES:%.c=$(BUILD)/obj/%.d)
 endif
