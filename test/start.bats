@@ -281,6 +281,23 @@ run_in_foreground() {
   is_nothing_left
 }
 
+# Web servers that are about to be: they come when the fifo is opened for writing.
+@test "run that is ended before its web servers are there leaves nothing" {
+  mkfifo "$BATS_TEST_TMPDIR/gate"
+  printf '#!/bin/sh\n: <"%s"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR/gate" "$(command -v setsid)" >"$BATS_TEST_TMPDIR/setsid"
+  chmod +x "$BATS_TEST_TMPDIR/setsid"
+  setsid env --default-signal=INT PATH="$BATS_TEST_TMPDIR:$PATH" "$CONTROL" run \
+    >"$BATS_TEST_TMPDIR/screen" 2>&1 </dev/null 3>&- &
+  foreground=$!
+  wait_until test -e "$RUN_DIR/gateway.log"
+  kill -TERM "$foreground"
+  wait_until grep -qx stopping "$BATS_TEST_TMPDIR/screen"
+  exec {gate}<>"$BATS_TEST_TMPDIR/gate"
+  wait "$foreground"
+  exec {gate}>&-
+  is_nothing_left
+}
+
 @test "run ends when it is stopped from elsewhere" {
   run_in_foreground
   "$CONTROL" stop
