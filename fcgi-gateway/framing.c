@@ -9,6 +9,7 @@
 enum chunk_state {
     CHUNK_SIZE_FIRST, /* a digit at least */
     CHUNK_SIZE,
+    CHUNK_BLANK,     /* behind the size: another digit would be of which size? */
     CHUNK_EXTENSION, /* up to the end of the line */
     CHUNK_SIZE_LF,
     CHUNK_DATA,
@@ -16,6 +17,7 @@ enum chunk_state {
     CHUNK_DATA_LF,
     TRAILER_FIRST, /* the beginning of a line: another trailer field, or the end */
     TRAILER,
+    TRAILER_LF,
     TRAILER_LAST_LF,
     CHUNK_OVER
 };
@@ -89,6 +91,20 @@ static struct str take_content(struct framing *framing, struct str *bytes)
     return piece;
 }
 
+/* Blanks, and then nothing or an extension (RFC 9112 section 7.1.1). */
+static bool take_behind_size(struct framing *framing, char c)
+{
+    if (c == '\r')
+        framing->state = CHUNK_SIZE_LF;
+    else if (c == ';')
+        framing->state = CHUNK_EXTENSION;
+    else if (c == ' ' || c == '\t')
+        framing->state = CHUNK_BLANK;
+    else
+        return false;
+    return ++framing->ignored <= FRAMING_IGNORED_MAX;
+}
+
 /* One character of a chunk's size. `ignored` counts its digits meanwhile. */
 static bool take_size(struct framing *framing, char c)
 {
@@ -99,13 +115,7 @@ static bool take_size(struct framing *framing, char c)
         return ++framing->ignored <= SIZE_DIGITS_MAX;
     }
     framing->ignored = 0;
-    if (c == '\r')
-        framing->state = CHUNK_SIZE_LF;
-    else if (c == ';' || c == ' ' || c == '\t')
-        framing->state = CHUNK_EXTENSION;
-    else
-        return false;
-    return true;
+    return take_behind_size(framing, c);
 }
 
 /* The character that must come now. */
@@ -131,6 +141,8 @@ static bool take_character(struct framing *framing, char c)
         return digit_of(c) >= 0 && take_size(framing, c);
     case CHUNK_SIZE:
         return take_size(framing, c);
+    case CHUNK_BLANK:
+        return take_behind_size(framing, c);
     case CHUNK_EXTENSION:
         return ignore(framing, c, CHUNK_SIZE_LF);
     case CHUNK_SIZE_LF:
@@ -142,11 +154,11 @@ static bool take_character(struct framing *framing, char c)
         return expect(framing, c, '\n', CHUNK_SIZE_FIRST);
     case TRAILER_FIRST:
         framing->state = c == '\r' ? TRAILER_LAST_LF : TRAILER;
-        return c == '\r' || ignore(framing, c, TRAILER);
+        return c == '\r' || ignore(framing, c, TRAILER_LF);
     case TRAILER:
-        if (c == '\n')
-            framing->state = TRAILER_FIRST;
-        return ++framing->ignored <= FRAMING_IGNORED_MAX;
+        return ignore(framing, c, TRAILER_LF);
+    case TRAILER_LF:
+        return expect(framing, c, '\n', TRAILER_FIRST);
     case TRAILER_LAST_LF:
         return expect(framing, c, '\n', CHUNK_OVER);
     case CHUNK_DATA:

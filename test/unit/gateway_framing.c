@@ -227,6 +227,9 @@ static void bad_chunks(void **state)
         { CHUNKED, "0x1\r\na\r\n", "", FRAMING_BAD, 0 },
         { CHUNKED, "1_0\r\n", "", FRAMING_BAD, 0 },
         { CHUNKED, "1,1\r\n", "", FRAMING_BAD, 0 },
+        /* Another size behind the size: which of them is meant? */
+        { CHUNKED, "1 0\r\na\r\n", "", FRAMING_BAD, 0 },
+        { CHUNKED, "1 a\r\nx\r\n", "", FRAMING_BAD, 0 },
         /* 15 digits fit for certain, and nobody sends leading zeros by the dozen. */
         { CHUNKED, "000000000000001\r\na\r\n", "a", FRAMING_MORE, 0 },
         { CHUNKED, "0000000000000001\r\na\r\n", "", FRAMING_BAD, 0 },
@@ -245,7 +248,10 @@ static void bad_chunks(void **state)
         { CHUNKED, "0\n\r\n", "", FRAMING_BAD, 0 },
         { CHUNKED, "0\r\n\n", "", FRAMING_BAD, 0 },
         { CHUNKED, "0\r\n\r\r\n", "", FRAMING_BAD, 0 },
+        { CHUNKED, "0\r\nA: b\n\r\n", "", FRAMING_BAD, 0 },
         { CHUNKED, "0\r\nA: b\r\n\n", "", FRAMING_BAD, 0 },
+        { CHUNKED, "0\r\nA: b\rc\r\n\r\n", "", FRAMING_BAD, 0 },
+        { CHUNKED, "0\r\nA: b\r\r\n\r\n", "", FRAMING_BAD, 0 },
     };
     (void)state;
     bodies_are(checks, COUNT(checks));
@@ -279,6 +285,7 @@ static void what_nobody_reads_has_an_end(void **state)
     assert_int_equal(with_padding("1;", MUCH, "\r\na\r\n0\r\n\r\n"), FRAMING_END);
     assert_int_equal(with_padding("1;", TOO_MUCH, ""), FRAMING_BAD);
     assert_int_equal(with_padding("1;a\r\na\r\n0;", MUCH, "\r\n\r\n"), FRAMING_END);
+    assert_int_equal(with_padding("1 ", TOO_MUCH, ""), FRAMING_BAD);
     assert_int_equal(with_padding("0\r\nA: ", MUCH, "\r\n\r\n"), FRAMING_END);
     assert_int_equal(with_padding("0\r\nA: ", TOO_MUCH, ""), FRAMING_BAD);
     assert_int_equal(with_padding("0\r\nA: b\r\nB: c\r\nC: d\r\nD: ", MUCH, ""), FRAMING_BAD);
