@@ -4,35 +4,53 @@
  * otherwise, makes the reply a broken one.
  */
 #include "head.h"
+#include <ctype.h>
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
 }
 
+/* What stands before the line end. A CR that is not part of it stays, for others to refuse. */
+static struct str without_end(struct str line)
+{
+    if (line.len && line.at[line.len - 1] == '\n')
+        line.len--;
+    if (line.len && line.at[line.len - 1] == '\r')
+        line.len--;
+    return line;
+}
+
+/* Neither is part of a line (RFC 9110 section 5.5), and either ends one for somebody. */
+static bool is_one_line(struct str text)
+{
+    return !str_has(text, 0) && !str_has(text, '\r');
+}
+
 bool head_status(struct str line, int *status, int *minor)
 {
     enum { MINOR = 7, STATUS = 9, LEN = 12 }; /* where they stand in "HTTP/1.1 200" */
-    const char *at = line.at;
-    if (line.len < LEN || memcmp(at, "HTTP/1.", MINOR) != 0 || !is_digit(at[MINOR]) ||
+    struct str text = without_end(line);
+    const char *at = text.at;
+    if (text.len < LEN || memcmp(at, "HTTP/1.", MINOR) != 0 || !is_digit(at[MINOR]) ||
         at[MINOR + 1] != ' ' || !is_digit(at[STATUS]) || !is_digit(at[STATUS + 1]) ||
-        !is_digit(at[STATUS + 2]) || (line.len > LEN && is_digit(at[LEN])))
+        !is_digit(at[STATUS + 2]) || (text.len > LEN && at[LEN] != ' ') || !is_one_line(text))
         return false;
     *minor = at[MINOR] - '0';
     *status = (at[STATUS] - '0') * 100 + (at[STATUS + 1] - '0') * 10 + (at[STATUS + 2] - '0');
     return *status >= 100;
 }
 
-static bool is_space(char c)
+static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    return c == ' ' || c == '\t';
 }
 
 static struct str trim(struct str text)
 {
-    while (text.len && is_space(*text.at))
+    while (text.len && is_blank(*text.at))
         text = (struct str){ text.at + 1, text.len - 1 };
-    while (text.len && is_space(text.at[text.len - 1]))
+    while (text.len && is_blank(text.at[text.len - 1]))
         text.len--;
     return text;
 }
@@ -50,11 +68,14 @@ static void add_field(struct call *call, struct str name, struct str value)
     call->last_field = field;
 }
 
-/* "Content-Length :" is a length for one and nothing for the next (RFC 9112 section 5.1). */
+/* A token (RFC 9110 section 5.6.2). "Content-Length :" is a length for one and nothing for the
+ * next, and a line that begins with a blank goes on with the one before it (RFC 9112
+ * sections 5.1, 5.2). */
 static bool is_name(struct str text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if ((unsigned char)text.at[i] <= ' ' || text.at[i] == 0x7f)
+        if (!isalnum((unsigned char)text.at[i]) &&
+            (!text.at[i] || !strchr("-_!#$%&'*+.^`|~", text.at[i])))
             return false;
     return text.len > 0;
 }
@@ -65,12 +86,6 @@ static bool is_number(struct str text)
         if (!is_digit(text.at[i]))
             return false;
     return text.len > 0;
-}
-
-/* Neither is part of a value (RFC 9110 section 5.5), and either ends a line for somebody. */
-static bool is_value(struct str text)
-{
-    return !str_has(text, 0) && !str_has(text, '\r');
 }
 
 /* Lengths that differ, or a list of them: nobody can tell where the body ends (RFC 9112 section
@@ -85,21 +100,12 @@ static bool has_bad_length(const struct call *call)
     return false;
 }
 
-static bool is_empty(struct str line)
-{
-    return str_is(line, "\r\n") || str_is(line, "\n");
-}
-
 enum head_result head_line(struct call *call, struct str line)
 {
-    struct str text = trim(line);
-    if (is_empty(line))
+    struct str text = without_end(line), value = text, name = str_take(&value, ':');
+    if (text.len == 0)
         return has_bad_length(call) ? HEAD_BAD : HEAD_END;
-    /* A line that goes on with the one before it is not HTTP any more (RFC 9112 section 5.2). */
-    if (*line.at == ' ' || *line.at == '\t')
-        return HEAD_BAD;
-    struct str value = text, name = str_take(&value, ':');
-    if (name.len == text.len || !is_name(name) || !is_value(value))
+    if (name.len == text.len || !is_name(name) || !is_one_line(value))
         return HEAD_BAD;
     add_field(call, name, trim(value));
     return HEAD_MORE;
