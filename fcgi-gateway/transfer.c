@@ -96,6 +96,8 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     transfer->address = terms->address;
     transfer->is_by_curl = is_by_curl(terms->address);
     transfer->is_connected = transfer->is_final = transfer->head_given = false;
+    transfer->expects_status = true;
+    transfer->may_be_kept = false;
     transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
     transfer->is_unflushed = transfer->is_over = false;

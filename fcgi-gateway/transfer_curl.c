@@ -50,22 +50,21 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *user)
     return got == FLOW_GONE ? CURL_READFUNC_ABORT : (size_t)got;
 }
 
-/* Called for every line of a header section, 1xx ones and trailers included. */
+/* Called for every line of a header section, 1xx ones and trailers included. libcurl keeps some
+ * connections that are not fit for it. */
 static size_t on_header(char *bytes, size_t size, size_t count, void *user)
 {
     struct transfer *transfer = user;
     struct str line = { bytes, size * count };
-    bool is_well = true;
     if (transfer->head_given)
         return line.len; /* a trailer */
-    if (line.len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
-        long status = 0;
-        curl_easy_getinfo(transfer->curl->easy, CURLINFO_RESPONSE_CODE, &status);
-        is_well = transfer_flow_status(transfer, (int)status);
-    } else {
-        is_well = transfer_flow_line(transfer, line);
+    if (!transfer_flow_line(transfer, line))
+        return 0;
+    if (transfer->head_given && !transfer->may_be_kept) {
+        curl_easy_setopt(transfer->curl->easy, CURLOPT_FORBID_REUSE, 1L);
+        transfer->curl->is_plain = false;
     }
-    return is_well ? line.len : 0;
+    return line.len;
 }
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *user)

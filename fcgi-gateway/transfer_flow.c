@@ -18,6 +18,9 @@
  * means. */
 #define STATUS_MAX 599
 
+#define SWITCHING_PROTOCOLS 101 /* nobody asked for it */
+#define NO_CONTENT 204
+
 void transfer_flow_moved(struct transfer *transfer)
 {
     const struct call *call = transfer->call;
@@ -52,13 +55,35 @@ ssize_t transfer_flow_read(struct transfer *transfer, char *bytes, size_t size)
     return FLOW_GONE;
 }
 
-bool transfer_flow_status(struct transfer *transfer, int status)
+/* A reply begins, perhaps one that another one will follow (1xx). */
+static bool take_status(struct transfer *transfer, struct str line)
 {
     struct call *call = transfer->call;
+    int status;
+    transfer->expects_status = false;
+    if (!head_status(line, &status, &transfer->minor) || status == SWITCHING_PROTOCOLS) {
+        transfer->is_malformed = true;
+        return false;
+    }
     call->status = status;
     call->first_field = call->last_field = NULL;
     transfer->is_final = status >= 200;
     return status <= STATUS_MAX;
+}
+
+/* Is it certain where the reply ends, also for those who may have seen it before us (RFC 9112
+ * sections 6.1, 6.3, 9.3)? */
+static bool may_be_kept(const struct transfer *transfer)
+{
+    const struct call *call = transfer->call;
+    struct str length = call_field(call, "Content-Length");
+    bool is_coded = call_field(call, "Transfer-Encoding").at;
+    if (transfer->framing.kind == FRAMING_CLOSE || head_is_connection_option(call, STR("close")) ||
+        (is_coded && length.at))
+        return false;
+    if (transfer->minor == 0 && (is_coded || !head_is_connection_option(call, STR("keep-alive"))))
+        return false;
+    return call->status != NO_CONTENT || (!is_coded && (!length.at || str_is(length, "0")));
 }
 
 /* The end of the header section: what streams may begin. */
@@ -66,6 +91,7 @@ static bool give_head(struct transfer *transfer)
 {
     struct call *call = transfer->call;
     transfer->head_given = true;
+    transfer->may_be_kept = may_be_kept(transfer);
     if (call->head && !transfer->head(call))
         transfer->client_gone = true;
     transfer->is_unflushed = call->head && call->flush;
@@ -76,8 +102,12 @@ static bool give_head(struct transfer *transfer)
 
 bool transfer_flow_line(struct transfer *transfer, struct str line)
 {
-    if (!transfer->is_final)
+    if (transfer->expects_status)
+        return take_status(transfer, line);
+    if (!transfer->is_final) { /* behind its end comes another one */
+        transfer->expects_status = str_is(line, "\r\n") || str_is(line, "\n");
         return true;
+    }
     switch (head_line(transfer->call, line)) {
     case HEAD_MORE:
         return true;
@@ -139,10 +169,10 @@ static void judge_end(const struct transfer *transfer)
     struct call *call = transfer->call;
     switch (transfer->end) {
     case TRANSFER_WHOLE:
-        if (call->status >= 200)
+        if (transfer->head_given)
             set_outcome(call, CALL_OK, NULL);
         else
-            set_outcome(call, CALL_BROKEN, "The reply is not HTTP");
+            set_outcome(call, CALL_BROKEN, "The reply broke off");
         break;
     case TRANSFER_NO_NAME:
         set_outcome(call, CALL_UNREACHABLE, "Host name not found");

@@ -26,13 +26,11 @@ enum transfer_end {
 /* An exchange over a socket of our own. */
 struct socket_part {
     int fd;
-    bool is_kept;       /* it served others before: it may turn out to be closed */
-    bool is_connecting; /* until it can be written to, or, with again_us, must be tried again */
-    bool expects_status;
-    bool may_be_kept;    /* the reply does not say otherwise */
+    bool is_kept;        /* it served others before: it may turn out to be closed */
+    bool is_connecting;  /* until it can be written to, or, with again_us, must be tried again */
     bool is_cut;         /* of the request's body not all was sent, and will not be */
     bool is_reply_whole; /* the rest of the request's body is still sent */
-    int minor;           /* of the reply: HTTP/1.x */
+    int connect_ms;      /* so long the connecting may take; 0: as long as all */
     long long connect_until_us, again_us;
     struct str head;   /* of the request; in the call's arena */
     struct str unsent; /* of the request: what comes next */
@@ -58,9 +56,12 @@ struct transfer {
     int waiting_fd;         /* the client's, while it sends nothing of its body; else -1 */
     struct buf body;
     bool is_connected;
-    bool is_final;    /* the status line seen is not of a 1xx reply */
-    bool head_given;  /* call->head was called, or there is none to call */
-    bool client_gone; /* call->read, head or write said so */
+    bool expects_status; /* the next line is a status line */
+    int minor;           /* of the reply: HTTP/1.x */
+    bool is_final;       /* the status line seen is not of a 1xx reply */
+    bool head_given;     /* call->head was called, or there is none to call */
+    bool may_be_kept;    /* its connection: the reply does not say otherwise */
+    bool client_gone;    /* call->read, head or write said so */
     bool is_unflushed;
     bool is_too_long;
     bool is_malformed; /* the reply breaks HTTP's rules */
@@ -102,10 +103,7 @@ enum { FLOW_WAIT = -2, FLOW_GONE = -1 };
 /* Bytes of the request's body, 0 at its end or where no more of it is of use, or one of these. */
 ssize_t transfer_flow_read(struct transfer *transfer, char *bytes, size_t size);
 
-/* A reply begins, perhaps one that another one will follow (1xx). False: give it up. */
-bool transfer_flow_status(struct transfer *transfer, int status);
-
-/* A line of its head, with its line end. False: give it up. */
+/* A line of a reply's head, with its line end: of interim ones (1xx) first. False: give it up. */
 bool transfer_flow_line(struct transfer *transfer, struct str line);
 
 /* A piece of its content. False: give it up. */

@@ -187,15 +187,15 @@ void transfer_socket_start(
     struct call *call = transfer->call;
     long long now_us = log_clock_us();
     struct socket_part *part = &transfer->socket;
-    *part = (struct socket_part){ .fd = -1,
-        .expects_status = true,
-        .connect_until_us = terms->connect_ms ? now_us + terms->connect_ms * 1000LL : LLONG_MAX,
-        .head = write_head(call, terms) };
+    *part = (struct socket_part){
+        .fd = -1, .connect_ms = terms->connect_ms, .head = write_head(call, terms)
+    };
     buf_init(&part->line, call->arena);
     /* What changes something must not arrive twice, and a body that is streamed cannot be sent a
      * second time (RFC 9110 section 9.2.2): a connection of their own. */
     if (transfer_may_repeat(call) && !call->read)
         part->fd = kept_take(kept, transfer->address, now_us);
+    part->connect_until_us = terms->connect_ms ? now_us + terms->connect_ms * 1000LL : LLONG_MAX;
     part->is_kept = transfer->is_connected = part->fd >= 0;
     begin_request(transfer);
 }
@@ -207,55 +207,18 @@ static void finish(struct transfer *transfer, size_t bytes_left)
 {
     struct socket_part *part = &transfer->socket;
     if (bytes_left > 0)
-        part->may_be_kept = false;
+        transfer->may_be_kept = false;
     part->is_reply_whole = true;
     if (part->unsent.len == 0 && part->body_left == 0)
         end(transfer, TRANSFER_WHOLE);
 }
 
-/* The head is complete. RFC 9112 section 9.3. */
-static void finish_head(struct transfer *transfer)
-{
-    struct socket_part *part = &transfer->socket;
-    const struct call *call = transfer->call;
-    part->may_be_kept = part->minor > 0 ? !head_is_connection_option(call, STR("close"))
-                                        : head_is_connection_option(call, STR("keep-alive"));
-    /* With both, somebody on the way may have seen another end of the body (section 6.3). */
-    if (transfer->framing.kind == FRAMING_CLOSE ||
-        (transfer->framing.kind == FRAMING_CHUNKED && call_field(call, "Content-Length").at))
-        part->may_be_kept = false;
-    if (transfer_flow_needs_no_body(transfer))
-        cut(transfer);
-}
-
-static void take_status(struct transfer *transfer, struct str line)
-{
-    struct socket_part *part = &transfer->socket;
-    int status;
-    part->expects_status = false;
-    if (!head_status(line, &status, &part->minor))
-        end(transfer, TRANSFER_NOT_HTTP);
-    else if (status == 101) /* nobody asked for it */
-        end(transfer, TRANSFER_NOT_HTTP);
-    else if (!transfer_flow_status(transfer, status))
-        end(transfer, TRANSFER_BROKEN);
-}
-
 static void take_line(struct transfer *transfer, struct str line)
 {
-    struct socket_part *part = &transfer->socket;
-    if (part->expects_status) {
-        take_status(transfer, line);
-        return;
-    }
-    if (!transfer->is_final) { /* behind its end comes another one */
-        part->expects_status = str_is(line, "\r\n") || str_is(line, "\n");
-        return;
-    }
     if (!transfer_flow_line(transfer, line))
         end(transfer, TRANSFER_BROKEN);
-    else if (transfer->head_given)
-        finish_head(transfer);
+    else if (transfer_flow_needs_no_body(transfer))
+        cut(transfer);
 }
 
 /* Takes a line off the front of *bytes, or what there is of one. */
@@ -396,8 +359,8 @@ bool transfer_socket_receive(
 void transfer_socket_end(struct transfer *transfer, struct kept_connections *kept)
 {
     struct socket_part *part = &transfer->socket;
-    bool is_fit =
-        transfer->is_over && transfer->end == TRANSFER_WHOLE && part->may_be_kept && !part->is_cut;
+    bool is_fit = transfer->is_over && transfer->end == TRANSFER_WHOLE && transfer->may_be_kept &&
+                  !part->is_cut;
     if (is_fit)
         kept_put(kept, transfer->address, part->fd, log_clock_us());
     else if (part->fd >= 0)
