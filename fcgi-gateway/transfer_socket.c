@@ -221,6 +221,13 @@ static void take_line(struct transfer *transfer, struct str line)
         cut(transfer);
 }
 
+/* What came of a status line so far: other protocols may not even know lines. */
+static bool may_be_status(struct str line)
+{
+    const struct str start = STR("HTTP/1.");
+    return memcmp(line.at, start.at, line.len < start.len ? line.len : start.len) == 0;
+}
+
 /* Takes a line off the front of *bytes, or what there is of one. */
 static void take_head(struct transfer *transfer, struct str *bytes)
 {
@@ -239,6 +246,10 @@ static void take_head(struct transfer *transfer, struct str *bytes)
     if (!lf || part->line.len > 0) {
         buf_str(&part->line, line);
         line = buf_as_str(&part->line);
+    }
+    if (transfer->expects_status && !may_be_status(line)) {
+        end(transfer, TRANSFER_NOT_HTTP);
+        return;
     }
     if (!lf)
         return;

@@ -403,6 +403,11 @@ static void bad_status_lines(void **state)
         { STR("ICY 200 OK\r\n\r\n"), KEEP, NOT_HTTP, NULL, NULL },
         { STR("\r\n" GOOD_3), KEEP, NOT_HTTP, NULL, NULL },
         { STR(" " GOOD_3), KEEP, NOT_HTTP, NULL, NULL },
+        /* Whoever waits for the end of a line may wait for long. */
+        { STR("<html>"), KEEP, NOT_HTTP, NULL, NULL },
+        { STR("\x15\x03\x01\x00\x02\x02\x46"), CLOSE, NOT_HTTP, NULL, NULL },
+        /* libcurl waits for the end of a line that begins like this. */
+        { STR("HTTP/2"), CLOSE, NOT_HTTP, NO_REPLY, NULL },
         { STR(""), CLOSE, NO_REPLY, NULL, NULL },
         { STR(""), RESET, NO_REPLY, NULL, NULL },
     };
