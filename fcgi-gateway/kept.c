@@ -48,7 +48,7 @@ void kept_free(struct kept_connections *kept)
 }
 
 /* Nobody has asked for what would be in there, so it must not be taken for an answer. */
-static bool is_silent(int fd)
+bool kept_is_silent(int fd)
 {
     char byte;
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EINTR);
@@ -67,7 +67,7 @@ int kept_take(struct kept_connections *kept, const struct address *address, long
         if (!str_is(address->text, kept->list[at].server))
             continue;
         int fd = take_out(kept, at);
-        if (is_silent(fd))
+        if (kept_is_silent(fd))
             return fd;
         close(fd);
     }

@@ -12,6 +12,9 @@ struct kept_connections *kept_new(void);
 /* Closes all of them. */
 void kept_free(struct kept_connections *kept);
 
+/* Is this connection open, with nothing unread in it? */
+bool kept_is_silent(int fd);
+
 /* The connection to this server that was used last, and is still open with nothing unread in it; -1
  * where there is none. It is the caller's. */
 int kept_take(struct kept_connections *kept, const struct address *address, long long now_us);

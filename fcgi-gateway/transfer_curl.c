@@ -4,10 +4,12 @@
  * their connections. Most of what a handle is set to is the same for the next call: that is set
  * once.
  */
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include "kept.h"
 #include "transfer_part.h"
 
 /* Idle connections are given up by us before the other side does (lighttpd: after 60 s). */
@@ -28,16 +30,28 @@
 #define COLLECTED_PIECE 8192L
 #define STREAMED_PIECE 65536L
 
+/* So many sockets are noted: those that are in use, besides those that are kept. */
+#define SOCKETS_NOTED 64U
+
+/* A socket that libcurl has opened, and its own port: by that it tells which one it has chosen. */
+struct noted_socket {
+    int fd, port; /* port 0: not asked for yet; -1: the socket is none any more */
+};
+
 struct curl_share {
     CURLM *multi;
+    struct noted_socket sockets[SOCKETS_NOTED]; /* a ring */
+    unsigned socket_count;                      /* of all that were ever noted */
     struct curl_waitfd *fds;
     size_t fds_size;
 };
 
 struct curl_part {
     CURL *easy;
-    char *url;     /* that it is set to */
-    bool is_plain; /* its other options are those of a GET without a body */
+    struct curl_share *share;
+    char *url;      /* that it is set to */
+    bool is_plain;  /* its other options are those of a GET without a body */
+    bool is_fouled; /* the kept connection that it got has bytes for nobody */
 };
 
 /* --- what libcurl calls --- */
@@ -78,11 +92,60 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *user)
     return transfer_flow_body(transfer, bytes, len) ? len : 0;
 }
 
+static int on_socket(void *user, curl_socket_t fd, curlsocktype purpose)
+{
+    struct curl_share *share = user;
+    (void)purpose;
+    share->sockets[share->socket_count++ % SOCKETS_NOTED] = (struct noted_socket){ fd, 0 };
+    return CURL_SOCKOPT_OK;
+}
+
+static int port_of(int fd)
+{
+    struct sockaddr_storage own = { .ss_family = AF_UNSPEC };
+    socklen_t len = sizeof own;
+    if (getsockname(fd, (struct sockaddr *)&own, &len) != 0)
+        return -1;
+    if (own.ss_family == AF_INET)
+        return ntohs(((struct sockaddr_in *)&own)->sin_port);
+    return own.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&own)->sin6_port) : -1;
+}
+
+/* The socket that has this port; -1 where none is noted. Newest first: the kernel gives ports and
+ * numbers of sockets away again. */
+static int find_socket(struct curl_share *share, int port)
+{
+    unsigned count = share->socket_count < SOCKETS_NOTED ? share->socket_count : SOCKETS_NOTED;
+    for (unsigned i = 1; i <= count; i++) {
+        struct noted_socket *one = &share->sockets[(share->socket_count - i) % SOCKETS_NOTED];
+        if (one->port == 0)
+            one->port = port_of(one->fd);
+        if (one->port == port)
+            return one->fd;
+    }
+    return -1;
+}
+
+/* Has libcurl chosen a kept connection that has ended, or has bytes in it? It looks after them once
+ * a second, and would take such bytes for an answer. Over TLS they are not one. */
+static bool is_fouled(const struct curl_part *part, int port)
+{
+    long connects = 1;
+    curl_easy_getinfo(part->easy, CURLINFO_NUM_CONNECTS, &connects);
+    if (connects > 0 || strncmp(part->url, "https:", 6) == 0)
+        return false;
+    int fd = find_socket(part->share, port);
+    return fd < 0 || !kept_is_silent(fd);
+}
+
+/* Called when there is a connection, before the request goes out. */
 static int on_connected(void *user, char *to, char *from, int to_port, int from_port)
 {
-    (void)to, (void)from, (void)to_port, (void)from_port;
-    ((struct transfer *)user)->is_connected = true;
-    return CURL_PREREQFUNC_OK;
+    struct transfer *transfer = user;
+    (void)to, (void)from, (void)to_port;
+    transfer->curl->is_fouled = is_fouled(transfer->curl, from_port);
+    transfer->is_connected = !transfer->curl->is_fouled;
+    return transfer->is_connected ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 static void set_functions(struct transfer *transfer)
@@ -90,6 +153,8 @@ static void set_functions(struct transfer *transfer)
     CURL *easy = transfer->curl->easy;
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, transfer);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, transfer->curl->share);
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(easy, CURLOPT_READDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -261,7 +326,9 @@ void transfer_curl_start(
     if (!transfer->curl) {
         transfer->curl = transfer_need(calloc(1, sizeof *transfer->curl));
         transfer->curl->easy = transfer_need(curl_easy_init());
+        transfer->curl->share = share;
     }
+    transfer->curl->is_fouled = false;
     set_handle(transfer, terms);
     curl_multi_add_handle(share->multi, transfer->curl->easy);
 }
@@ -302,6 +369,16 @@ static void note_end(struct transfer *transfer, CURLcode result)
     transfer->is_over = true;
 }
 
+/* Once more, over a connection of its own: nothing has been sent. */
+static void start_anew(struct transfer *transfer)
+{
+    struct curl_part *part = transfer->curl;
+    part->is_fouled = part->is_plain = false;
+    curl_multi_remove_handle(part->share->multi, part->easy);
+    curl_easy_setopt(part->easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_multi_add_handle(part->share->multi, part->easy);
+}
+
 void transfer_curl_go_on(struct curl_share *share)
 {
     int number;
@@ -312,7 +389,10 @@ void transfer_curl_go_on(struct curl_share *share)
         if (message->msg != CURLMSG_DONE)
             continue;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        note_end(transfer, message->data.result);
+        if (transfer->curl->is_fouled)
+            start_anew(transfer);
+        else
+            note_end(transfer, message->data.result);
     }
 }
 
