@@ -98,6 +98,7 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     transfer->is_connected = transfer->is_final = transfer->head_given = false;
     transfer->expects_status = true;
     transfer->may_be_kept = false;
+    transfer->head_len = 0;
     transfer->waiting_fd = -1;
     transfer->client_gone = transfer->is_too_long = transfer->is_malformed = false;
     transfer->is_unflushed = transfer->is_over = false;

@@ -72,7 +72,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *user)
     struct str line = { bytes, size * count };
     if (transfer->head_given)
         return line.len; /* a trailer */
-    if (!transfer_flow_line(transfer, line))
+    if (!transfer_flow_head(transfer, line.len) || !transfer_flow_line(transfer, line))
         return 0;
     if (transfer->head_given && !transfer->may_be_kept) {
         curl_easy_setopt(transfer->curl->easy, CURLOPT_FORBID_REUSE, 1L);

@@ -18,6 +18,9 @@
  * means. */
 #define STATUS_MAX 599
 
+/* Of a reply's head, interim ones included: nobody behind us needs more. */
+#define HEAD_MAX (256 * 1024)
+
 #define SWITCHING_PROTOCOLS 101 /* nobody asked for it */
 #define NO_CONTENT 204
 
@@ -53,6 +56,13 @@ ssize_t transfer_flow_read(struct transfer *transfer, char *bytes, size_t size)
         return got;
     transfer->client_gone = true;
     return FLOW_GONE;
+}
+
+bool transfer_flow_head(struct transfer *transfer, size_t len)
+{
+    transfer->head_len += len;
+    transfer->is_too_long = transfer->head_len > HEAD_MAX;
+    return !transfer->is_too_long;
 }
 
 /* A reply begins, perhaps one that another one will follow (1xx). */
@@ -167,12 +177,11 @@ static const char *no_connection(int error)
 static void judge_end(const struct transfer *transfer)
 {
     struct call *call = transfer->call;
-    switch (transfer->end) {
+    /* To libcurl a head that broke off is a whole one. */
+    bool has_broken_off = transfer->end == TRANSFER_WHOLE && !transfer->head_given;
+    switch (has_broken_off ? TRANSFER_BROKEN : transfer->end) {
     case TRANSFER_WHOLE:
-        if (transfer->head_given)
-            set_outcome(call, CALL_OK, NULL);
-        else
-            set_outcome(call, CALL_BROKEN, "The reply broke off");
+        set_outcome(call, CALL_OK, NULL);
         break;
     case TRANSFER_NO_NAME:
         set_outcome(call, CALL_UNREACHABLE, "Host name not found");

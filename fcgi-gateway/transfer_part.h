@@ -37,7 +37,6 @@ struct socket_part {
     int64_t body_left; /* of the request's body: not read yet */
     char *piece;       /* of it; NULL before that is needed */
     struct buf line;   /* of the reply's head: what came of a line that is not complete */
-    size_t head_len;   /* of it, so far */
 };
 
 struct transfer {
@@ -60,6 +59,7 @@ struct transfer {
     int minor;           /* of the reply: HTTP/1.x */
     bool is_final;       /* the status line seen is not of a 1xx reply */
     bool head_given;     /* call->head was called, or there is none to call */
+    size_t head_len;     /* of the reply, so far */
     bool may_be_kept;    /* its connection: the reply does not say otherwise */
     bool client_gone;    /* call->read, head or write said so */
     bool is_unflushed;
@@ -102,6 +102,9 @@ enum { FLOW_WAIT = -2, FLOW_GONE = -1 };
 
 /* Bytes of the request's body, 0 at its end or where no more of it is of use, or one of these. */
 ssize_t transfer_flow_read(struct transfer *transfer, char *bytes, size_t size);
+
+/* So many more bytes of a reply's head have come. False: they are too many. */
+bool transfer_flow_head(struct transfer *transfer, size_t len);
 
 /* A line of a reply's head, with its line end: of interim ones (1xx) first. False: give it up. */
 bool transfer_flow_line(struct transfer *transfer, struct str line);

@@ -15,9 +15,6 @@
 #include "lib/log.h"
 #include "transfer_part.h"
 
-/* Of a reply's head: nobody behind us needs more, and it is held in memory. */
-#define HEAD_MAX (256 * 1024)
-
 /* What is read of a request's body at once. */
 #define PIECE_MAX (64 * 1024)
 
@@ -237,9 +234,7 @@ static void take_head(struct transfer *transfer, struct str *bytes)
     struct str line = { bytes->at, len };
     bytes->at += len;
     bytes->len -= len;
-    part->head_len += len;
-    if (part->head_len > HEAD_MAX) {
-        transfer->is_too_long = true;
+    if (!transfer_flow_head(transfer, len)) {
         end(transfer, TRANSFER_BROKEN);
         return;
     }
@@ -292,7 +287,7 @@ static void take(struct transfer *transfer, const char *bytes, size_t len)
 static void lose(struct transfer *transfer, bool is_in_order)
 {
     struct socket_part *part = &transfer->socket;
-    if (part->is_kept && part->head_len == 0) {
+    if (part->is_kept && transfer->head_len == 0) {
         close(part->fd);
         part->fd = -1;
         part->is_kept = part->is_cut = transfer->is_connected = false;

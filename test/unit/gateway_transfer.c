@@ -36,6 +36,7 @@ enum after { KEEP, CLOSE, RESET };
 struct answer {
     struct str bytes;
     enum after after;
+    bool is_deaf; /* nothing more is read from that connection */
 };
 
 struct connection {
@@ -44,6 +45,7 @@ struct connection {
     size_t got_len;
     const struct answer *answer; /* that it is about to send, or NULL */
     size_t sent;
+    bool is_deaf;
 };
 
 static struct server {
@@ -97,6 +99,7 @@ static void receive(struct connection *connection)
         return;
     connection->got_len = 0;
     connection->answer = &server.answers[server.requests++];
+    connection->is_deaf = connection->answer->is_deaf;
     connection->sent = 0;
 }
 
@@ -123,7 +126,7 @@ static bool serve(void)
     accept_all();
     for (int i = 0; i < server.accepted; i++) {
         struct connection *connection = &server.connections[i];
-        if (connection->fd >= 0 && !connection->answer)
+        if (connection->fd >= 0 && !connection->answer && !connection->is_deaf)
             receive(connection);
         if (connection->fd >= 0 && connection->answer)
             answer(connection);
@@ -180,22 +183,36 @@ static struct address address_by(enum way way)
     return (struct address){ .text = str_of(urls[way]), .url = urls[way] };
 }
 
-/* One exchange from its beginning to its end. */
-static void exchange(struct transferer *transferer, struct call *call, enum way way)
+static void start_call(
+    struct transferer *transferer, struct call *call, enum way way, int connect_ms)
 {
-    struct address address = address_by(way);
-    long long until_us = log_clock_us() + PATIENCE_MS * 1000LL;
-    struct transfer_terms terms = {
-        .address = &address, .host = STR("test"), .first_us = until_us, .left_ms = PATIENCE_MS
-    };
-    struct call *ended = NULL;
+    static struct address address;
+    address = address_by(way);
+    struct transfer_terms terms = { .address = &address,
+        .host = STR("test"),
+        .first_us = log_clock_us() + PATIENCE_MS * 1000LL,
+        .left_ms = PATIENCE_MS,
+        .connect_ms = connect_ms };
     transfer_start(transferer, call, &terms);
+}
+
+/* Turn by turn up to its end. */
+static void end_call(struct transferer *transferer, struct call *call)
+{
+    long long until_us = log_clock_us() + PATIENCE_MS * 1000LL;
+    struct call *ended = NULL;
     while (!ended && log_clock_us() < until_us) {
         serve();
         ended = transfer_next(transferer, log_clock_us() + TURN_US);
     }
     if (!ended)
         transfer_cancel(transferer, call);
+}
+
+static void exchange(struct transferer *transferer, struct call *call, enum way way)
+{
+    start_call(transferer, call, way, 0);
+    end_call(transferer, call);
 }
 
 static struct call call_of(const char *method)
@@ -254,8 +271,8 @@ struct check {
  * connection only where that is certain to have no byte left. */
 static const char *result_of(const struct check *check, enum way way, size_t piece)
 {
-    const struct answer answers[] = { { check->reply, check->after },
-        { STR("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"), KEEP } };
+    const struct answer answers[] = { { check->reply, check->after, false },
+        { STR("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"), KEEP, false } };
     struct transferer *transferer = transferer_new();
     struct call first = call_of(check->method ? check->method : "GET"), second = call_of("GET");
     struct buf out;
@@ -547,6 +564,136 @@ static void what_comes_together_with_the_end(void **state)
     replies_in_pieces_are(later, COUNT(later), 1);
 }
 
+/* A reply whose connection ends at every place in it, in good order or not. */
+static void replies_that_break_off(void **state)
+{
+    static const struct {
+        struct str reply;
+        size_t status_len; /* up to there the status is not known */
+        size_t head_len;   /* from there on the end may be where it is; 0: never */
+        size_t ignored;    /* bytes at its end that libcurl does not wait for */
+    } checks[] = {
+        { STR(GOOD_3), sizeof HEAD_OK - 1, 0, 0 },
+        { STR("HTTP/1.1 100 Continue\r\nA: b\r\n\r\n" GOOD_3), 31 + sizeof HEAD_OK - 1, 0, 0 },
+        { STR(HEAD_OK CHUNKED "\r\n3;a=b\r\nabc\r\n0\r\nA: b\r\n\r\n"), sizeof HEAD_OK - 1, 0, 1 },
+        { STR(HEAD_OK "\r\nabc"), sizeof HEAD_OK - 1, sizeof HEAD_OK + 1, 0 },
+    };
+    int wrong = 0;
+    (void)state;
+    for (size_t i = 0; i < COUNT(checks); i++)
+        for (size_t len = 0; len < checks[i].reply.len; len++)
+            for (enum after after = CLOSE; after <= RESET; after++) {
+                struct check check = { { checks[i].reply.at, len }, after, BROKE_OFF, NULL, NULL };
+                char whole[32];
+                if (len < checks[i].status_len)
+                    check.expected = NO_REPLY;
+                if (checks[i].head_len && len >= checks[i].head_len && after == CLOSE) {
+                    snprintf(
+                        whole, sizeof whole, "200 '%.*s'", (int)(len - checks[i].head_len), "abc");
+                    check.expected = whole;
+                }
+                wrong += count_wrong(&check, SOCKET, WHOLE);
+                if (len + checks[i].ignored < checks[i].reply.len)
+                    wrong += count_wrong(&check, CURL, WHOLE);
+            }
+    assert_int_equal(wrong, 0);
+}
+
+/* `line` again and again, up to so many bytes. */
+static struct str much_of(const char *begin, const char *line, size_t len)
+{
+    struct buf out;
+    buf_init(&out, &arena);
+    buf_text(&out, begin);
+    while (out.len < len)
+        buf_text(&out, line);
+    return buf_as_str(&out);
+}
+
+/* libcurl has limits of its own for a line, and says nothing of them. */
+static void heads_that_are_too_long(void **state)
+{
+    enum { LEN = 1 << 20 };
+    static const struct {
+        const char *begin, *line, *by_curl;
+    } checks[] = {
+        { HEAD_OK, "A: b\r\n", NULL },
+        { "", "HTTP/1.1 100 Continue\r\n\r\n", NULL },
+        { HEAD_OK "A:", "b", BROKE_OFF },
+        { "HTTP/1.1 200 ", "OK", NO_REPLY },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(checks); i++)
+        for (int way = SOCKET; way < WAYS; way++) {
+            struct check check = { much_of(checks[i].begin, checks[i].line, LEN), KEEP, TOO_LONG,
+                checks[i].by_curl, NULL };
+            assert_int_equal(count_wrong(&check, way, WHOLE), 0);
+        }
+}
+
+/* --- connections --- */
+
+#define SECOND "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond"
+
+/* What a second call comes to, whose answers are these, over the kept connection of a first one. */
+static const char *second_of(const struct answer *second, enum way way, const char *method)
+{
+    const struct answer answers[] = { { STR(GOOD_3), KEEP, false }, second[0], second[1] };
+    struct transferer *transferer = transferer_new();
+    struct call first = call_of("GET"), again = call_of(method);
+    struct buf out;
+    buf_init(&out, &arena);
+    begin_to_serve(answers, WHOLE);
+    exchange(transferer, &first, way);
+    exchange(transferer, &again, way);
+    describe(&again, &out);
+    buf_printf(&out, ", %d requests, %d connections", server.requests, server.accepted);
+    transferer_free(transferer);
+    end_to_serve();
+    return buf_as_text(&out);
+}
+
+static void kept_connections_that_end(void **state)
+{
+    static const struct {
+        struct answer second[2];
+        const char *method, *expected;
+    } checks[] = {
+        { { { STR(SECOND), KEEP, false } }, "GET",
+            "200 Content-Length=6 'second', 2 requests, 1 connections" },
+        /* Once more, over a new one, as long as nothing came. */
+        { { { STR(""), CLOSE, false }, { STR(SECOND), KEEP, false } }, "GET",
+            "200 Content-Length=6 'second', 3 requests, 2 connections" },
+        { { { STR(""), RESET, false }, { STR(SECOND), KEEP, false } }, "HEAD",
+            "200 Content-Length=6 '', 3 requests, 2 connections" },
+        { { { STR(""), CLOSE, false }, { STR(""), CLOSE, false } }, "GET",
+            NO_REPLY ", 3 requests, 2 connections" },
+        /* What changes something has a connection of its own. */
+        { { { STR(SECOND), KEEP, false } }, "POST",
+            "200 Content-Length=6 'second', 2 requests, 2 connections" },
+        { { { STR(""), CLOSE, false }, { STR(SECOND), KEEP, false } }, "DELETE",
+            NO_REPLY ", 2 requests, 2 connections" },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(checks); i++)
+        for (int way = SOCKET; way < WAYS; way++) {
+            const char *result = second_of(checks[i].second, way, checks[i].method);
+            assert_string_equal(result, checks[i].expected);
+        }
+}
+
+/* libcurl does not count a line that is not complete. It is a GET, and a second one does no harm.
+ */
+static void a_kept_connection_that_ends_in_the_first_line(void **state)
+{
+    static const struct answer second[] = { { STR("HTTP"), CLOSE, false },
+        { STR(SECOND), KEEP, false } };
+    (void)state;
+    assert_string_equal(second_of(second, SOCKET, "GET"), NO_REPLY ", 2 requests, 1 connections");
+    assert_string_equal(
+        second_of(second, CURL, "GET"), "200 Content-Length=6 'second', 3 requests, 2 connections");
+}
+
 /* --- main --- */
 
 static int start(void **state)
@@ -583,6 +730,10 @@ int main(void)
         cmocka_unit_test(chunked_replies),
         cmocka_unit_test(what_comes_behind_the_end),
         cmocka_unit_test(what_comes_together_with_the_end),
+        cmocka_unit_test(replies_that_break_off),
+        cmocka_unit_test(heads_that_are_too_long),
+        cmocka_unit_test(kept_connections_that_end),
+        cmocka_unit_test(a_kept_connection_that_ends_in_the_first_line),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
