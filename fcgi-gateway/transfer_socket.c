@@ -97,11 +97,13 @@ static bool read_piece(struct transfer *transfer)
 }
 
 /* What cannot be sent now is sent when there is room. A connection that takes nothing any more may
- * still have a reply for us, which is read next. */
+ * still have a reply for us, which is read next. One piece of the body at most: the reply may be
+ * there already, and make the rest useless. */
 static void send_request(struct transfer *transfer)
 {
     struct socket_part *part = &transfer->socket;
-    while (part->unsent.len > 0 || read_piece(transfer)) {
+    bool is_piece_read = false;
+    while (part->unsent.len > 0 || (!is_piece_read && (is_piece_read = read_piece(transfer)))) {
         int more = part->body_left > 0 ? MSG_MORE : 0;
         ssize_t sent =
             send(part->fd, part->unsent.at, part->unsent.len, MSG_NOSIGNAL | MSG_DONTWAIT | more);
@@ -331,7 +333,8 @@ struct pollfd transfer_socket_wants(const struct transfer *transfer, long long *
         wants.fd = part->again_us ? -1 : part->fd;
         return wants;
     }
-    wants.events = (short)((part->is_reply_whole ? 0 : POLLIN) | (part->unsent.len ? POLLOUT : 0));
+    bool has_more = part->unsent.len > 0 || (part->body_left > 0 && transfer->waiting_fd < 0);
+    wants.events = (short)((part->is_reply_whole ? 0 : POLLIN) | (has_more ? POLLOUT : 0));
     return wants;
 }
 

@@ -694,6 +694,75 @@ static void a_kept_connection_that_ends_in_the_first_line(void **state)
         second_of(second, CURL, "GET"), "200 Content-Length=6 'second', 3 requests, 2 connections");
 }
 
+/* --- requests --- */
+
+#define BODY_LEN (8 << 20)
+
+struct body {
+    int fd; /* to wait for; -1: it is there */
+    size_t left;
+};
+
+static ssize_t read_body(struct call *call, void *bytes, size_t size)
+{
+    struct body *body = call->context;
+    size_t len = size < body->left ? size : body->left;
+    memset(bytes, 'x', len);
+    body->left -= len;
+    return (ssize_t)len;
+}
+
+static int body_fd(struct call *call)
+{
+    struct body *body = call->context;
+    return body->fd;
+}
+
+static struct call upload_of(struct body *body)
+{
+    struct call call = call_of("POST");
+    call.read = read_body;
+    call.body_fd = body_fd;
+    call.body_length = (int64_t)body->left;
+    call.context = body;
+    return call;
+}
+
+/* The service does not want the rest: its reply counts, and no more is sent. */
+static void early_replies(void **state)
+{
+    enum { PIECES_MAX = 4 * 64 * 1024 };
+    static const struct {
+        struct answer answer;
+        const char *expected;
+    } checks[] = {
+        { { STR("HTTP/1.1 413 ?\r\n" LENGTH_3 "\r\nabc"), KEEP, true },
+            "413 Content-Length=3 'abc'" },
+        { { STR("HTTP/1.1 413 ?\r\n" LENGTH_3 "\r\nabc"), CLOSE, true },
+            "413 Content-Length=3 'abc'" },
+        { { STR("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 ?\r\n" LENGTH_3 "\r\nabc"), KEEP, true },
+            "302 Content-Length=3 'abc'" },
+        /* With bytes unread in it, the server's end is a reset: is that the end of the reply? */
+        { { STR("HTTP/1.1 413 ?\r\n\r\nabc"), CLOSE, true }, BROKE_OFF },
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(checks); i++)
+        for (int way = SOCKET; way < WAYS; way++) {
+            struct transferer *transferer = transferer_new();
+            struct body body = { -1, BODY_LEN };
+            struct call call = upload_of(&body);
+            struct buf out;
+            buf_init(&out, &arena);
+            begin_to_serve(&checks[i].answer, WHOLE);
+            exchange(transferer, &call, way);
+            describe(&call, &out);
+            assert_string_equal(buf_as_text(&out), checks[i].expected);
+            assert_true(BODY_LEN - body.left <= PIECES_MAX);
+            transferer_free(transferer);
+            end_to_serve();
+        }
+}
+
 /* --- main --- */
 
 static int start(void **state)
@@ -734,6 +803,7 @@ int main(void)
         cmocka_unit_test(heads_that_are_too_long),
         cmocka_unit_test(kept_connections_that_end),
         cmocka_unit_test(a_kept_connection_that_ends_in_the_first_line),
+        cmocka_unit_test(early_replies),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
