@@ -348,8 +348,13 @@ void transfer_socket_go_on(struct transfer *transfer, char *bytes, size_t size)
             connect_on(transfer);
         return;
     }
-    if (!part->is_reply_whole)
+    if (!part->is_reply_whole) {
         receive(transfer, bytes, size, MSG_DONTWAIT);
+    } else if (transfer->waiting_fd >=
+               0) { /* nothing was waited for here: the connection is gone */
+        cut(transfer);
+        end(transfer, TRANSFER_WHOLE);
+    }
     if (!transfer->is_over && !part->is_connecting && transfer->waiting_fd < 0)
         send_request(transfer);
 }

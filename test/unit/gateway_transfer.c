@@ -763,6 +763,29 @@ static void early_replies(void **state)
         }
 }
 
+/* The whole reply is there and the connection at its end, while the client has yet to send. */
+static void a_client_that_sends_to_nobody(void **state)
+{
+    static const struct answer answers[] = { { STR(GOOD_3), RESET, true } };
+    struct transferer *transferer = transferer_new();
+    struct body body = { -1, BODY_LEN };
+    struct call call = upload_of(&body);
+    int pipe_fds[2];
+    struct buf out;
+    (void)state;
+    buf_init(&out, &arena);
+    assert_int_equal(pipe(pipe_fds), 0);
+    body.fd = pipe_fds[0];
+    begin_to_serve(answers, WHOLE);
+    exchange(transferer, &call, SOCKET);
+    describe(&call, &out);
+    assert_string_equal(buf_as_text(&out), ABC);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    transferer_free(transferer);
+    end_to_serve();
+}
+
 /* --- main --- */
 
 static int start(void **state)
@@ -804,6 +827,7 @@ int main(void)
         cmocka_unit_test(kept_connections_that_end),
         cmocka_unit_test(a_kept_connection_that_ends_in_the_first_line),
         cmocka_unit_test(early_replies),
+        cmocka_unit_test(a_client_that_sends_to_nobody),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
