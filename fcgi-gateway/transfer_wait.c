@@ -117,7 +117,7 @@ static void wait_in_poll(struct transferer *self, const struct request *request,
     if (first[CLIENT].revents)
         self->is_client_gone = request_client_gone(request);
     go_on_ready(self);
-    if (waiting && waiting->waiting_fd >= 0 && first[BODY].revents)
+    if (waiting && !waiting->is_over && waiting->waiting_fd >= 0 && first[BODY].revents)
         resume(self, waiting);
 }
 

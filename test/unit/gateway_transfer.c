@@ -786,6 +786,33 @@ static void a_client_that_sends_to_nobody(void **state)
     end_to_serve();
 }
 
+/* The end of an exchange stays, also where the client's next bytes come in the same moment. */
+static void an_end_that_comes_with_the_clients_bytes(void **state)
+{
+    static const struct answer answers[] = { { STR("SSH-2.0-a\r\n"), CLOSE, true } };
+    struct transferer *transferer = transferer_new();
+    struct body body = { -1, BODY_LEN };
+    struct call call = upload_of(&body);
+    int pipe_fds[2];
+    struct buf out;
+    (void)state;
+    buf_init(&out, &arena);
+    assert_int_equal(pipe(pipe_fds), 0);
+    body.fd = pipe_fds[0];
+    begin_to_serve(answers, WHOLE);
+    start_call(transferer, &call, SOCKET, 0);
+    for (serve(); server.requests == 0; serve())
+        assert_null(transfer_next(transferer, log_clock_us() + TURN_US));
+    assert_int_equal(write(pipe_fds[1], "x", 1), 1);
+    end_call(transferer, &call);
+    describe(&call, &out);
+    assert_string_equal(buf_as_text(&out), NOT_HTTP);
+    close(pipe_fds[0]);
+    close(pipe_fds[1]);
+    transferer_free(transferer);
+    end_to_serve();
+}
+
 /* --- main --- */
 
 static int start(void **state)
@@ -828,6 +855,7 @@ int main(void)
         cmocka_unit_test(a_kept_connection_that_ends_in_the_first_line),
         cmocka_unit_test(early_replies),
         cmocka_unit_test(a_client_that_sends_to_nobody),
+        cmocka_unit_test(an_end_that_comes_with_the_clients_bytes),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
