@@ -174,6 +174,8 @@ static void begin_request(struct transfer *transfer)
     struct socket_part *part = &transfer->socket;
     part->unsent = part->head;
     part->body_left = transfer->call->read ? transfer->call->body_length : 0;
+    part->connect_until_us =
+        part->connect_ms ? log_clock_us() + part->connect_ms * 1000LL : LLONG_MAX;
     if (part->is_kept)
         send_request(transfer);
     else
@@ -194,7 +196,6 @@ void transfer_socket_start(
      * second time (RFC 9110 section 9.2.2): a connection of their own. */
     if (transfer_may_repeat(call) && !call->read)
         part->fd = kept_take(kept, transfer->address, now_us);
-    part->connect_until_us = terms->connect_ms ? now_us + terms->connect_ms * 1000LL : LLONG_MAX;
     part->is_kept = transfer->is_connected = part->fd >= 0;
     begin_request(transfer);
 }

@@ -813,6 +813,30 @@ static void an_end_that_comes_with_the_clients_bytes(void **state)
     end_to_serve();
 }
 
+/* The time for connecting is for a connection that is made, not for one that was kept. */
+static void a_kept_connection_that_ends_late(void **state)
+{
+    enum { CONNECT_MS = 300 };
+    static const struct answer answers[] = { { STR(GOOD_3), KEEP, false },
+        { STR(""), CLOSE, false }, { STR(SECOND), KEEP, false } };
+    (void)state;
+    for (int way = SOCKET; way < WAYS; way++) {
+        struct transferer *transferer = transferer_new();
+        struct call first = call_of("GET"), second = call_of("GET");
+        struct buf out;
+        buf_init(&out, &arena);
+        begin_to_serve(answers, WHOLE);
+        exchange(transferer, &first, way);
+        start_call(transferer, &second, way, CONNECT_MS);
+        assert_null(transfer_next(transferer, log_clock_us() + CONNECT_MS * 1000LL));
+        end_call(transferer, &second);
+        describe(&second, &out);
+        assert_string_equal(buf_as_text(&out), "200 Content-Length=6 'second'");
+        transferer_free(transferer);
+        end_to_serve();
+    }
+}
+
 /* --- main --- */
 
 static int start(void **state)
@@ -856,6 +880,7 @@ int main(void)
         cmocka_unit_test(early_replies),
         cmocka_unit_test(a_client_that_sends_to_nobody),
         cmocka_unit_test(an_end_that_comes_with_the_clients_bytes),
+        cmocka_unit_test(a_kept_connection_that_ends_late),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
