@@ -24,6 +24,7 @@ SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c bench/*.c test/unit/*.c 
 
 FUZZED   = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 FUZZ_LIB = $(patsubst %,lib/%.c,arena buf text uri json json_node route pattern)
+FUZZ_REPLY = $(patsubst %,fcgi-gateway/%.c,framing head)
 FUZZ_ALL = $(filter-out %/main.c,$(wildcard fcgi-gateway/*.c lib/*.c)) # what a configuration needs
 SECONDS ?= 60
 
@@ -81,6 +82,7 @@ fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 	@cp fcgi-gateway/gateway.json test/broken/*.json $(BUILD)/fuzz/seeds
 	@for name in $(FUZZED); do \
 		used='$(FUZZ_LIB)' seeds=; \
+		[ $$name != reply ] || used='$(FUZZ_LIB) $(FUZZ_REPLY)'; \
 		[ $$name != config ] || used='$(FUZZ_ALL)' seeds='found seeds'; \
 		clang -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -g -O1 -pthread \
 			-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $(BUILD)/fuzz/$$name \
