@@ -17,7 +17,7 @@ def passed: { title: "GET /users passed through, throughput by mod_proxy's, 64 c
 
 def against($title; $route): { title: $title, bars: ([ { name: "the gateway", ours: true, ratio: one } ]
   + [ { nginx: "nginx", haproxy: "HAProxy", "nginx-lua": "nginx + lua", fastify: "Fastify", express: "Express", flask: "Flask" } | to_entries[]
-      | . as $peer | { name: .value, ratio: ([$peers.ratios[] | select(.route == $route and .to == $peer.key and .clients == 64)][0] | if . then turned else null end) } ]) };
+      | . as $peer | { name: .value, ratio: ([$peers.ratios[] | select(.route == $route and .of == "gateway" and .to == $peer.key and .clients == 64)][0] | if . then turned else null end) } ]) };
 
 def groups: [ passed ] + (if $peers then [
     against("GET /users passed through, throughput by the gateway's, 64 clients"; "users"),

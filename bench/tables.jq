@@ -71,9 +71,10 @@ def summary: . as $all
 
 def peer_titles: { "nginx": "nginx", "haproxy": "HAProxy", "nginx-lua": "nginx + lua", "fastify": "Fastify", "express": "Express", "flask": "Flask" };
 def peers: . as $all | [.ratios[].clients] | unique | max as $most
-  | [peer_titles | keys_unsorted[] | . as $name | [peer_titles[$name]]
-    + [("users", "user-orders", "dashboard") as $route | [$all.ratios[] | select(.to == $name and .route == $route and .clients == $most)][0] | spread(2)]]
-  | table(["the gateway's throughput by that of, \($most) clients", "GET /users", "GET /users/1/orders", "GET /dashboard"]);
+  | def ratio($of; $to; $route): [$all.ratios[] | select(.of == $of and .to == $to and .route == $route and .clients == $most)][0] | spread(2);
+  [peer_titles | keys_unsorted[] | . as $name | [peer_titles[$name], ratio("gateway"; $name; "users")]
+    + [("user-orders", "dashboard") as $route | ("gateway", "gateway-shared") as $of | ratio($of; $name; $route)]]
+  | table(["the gateway's throughput by that of, \($most) clients", "GET /users", "GET /users/1/orders", "as shipped", "GET /dashboard", "as shipped"]);
 
 if $block == "taken" then taken
 elif $block == "throughput" then by_clients(.rate.median | fixed(0))

@@ -12,7 +12,7 @@ def line: (.name | left(16)) + (.rate.median | round | right(9)) + (.p50_ms.medi
 
 def table($route; $clients): . as $all
   | [ .figures[] | select(.route == $route and .clients == $clients) | . as $one
-      | .ratio = [ $all.ratios[] | select(.route == $route and .clients == $clients and .to == $one.name) ][0] ]
+      | .ratio = [ $all.ratios[] | select(.route == $route and .clients == $clients and .of == "gateway" and .to == $one.name) ][0] ]
   | sort_by(-.rate.median)[] | "  " + line;
 
 { users: "GET /users, passed through", "user-orders": "GET /users/1/orders, composed of two calls",
