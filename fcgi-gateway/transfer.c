@@ -22,16 +22,6 @@
  * are saved. */
 #define UNWATCHED_US (10 * 1000LL)
 
-/* Says a server how many milliseconds are left for its reply. */
-#define TIMEOUT_FIELD "X-Request-Timeout-Ms"
-
-void *transfer_need(void *memory)
-{
-    if (!memory)
-        abort();
-    return memory;
-}
-
 struct transferer *transferer_new(void)
 {
     struct transferer *self = calloc(1, sizeof *self);
@@ -159,26 +149,6 @@ void transferer_free(struct transferer *self)
     free(self->received);
     free(self->fds);
     free(self);
-}
-
-bool transfer_may_repeat(const struct call *call)
-{
-    return strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0 ||
-           strcmp(call->method, "OPTIONS") == 0;
-}
-
-void transfer_fields(const struct call *call, struct str host, int left_ms,
-    void (*add)(void *context, struct str name, struct str value), void *context)
-{
-    struct buf left;
-    if (host.len > 0)
-        add(context, STR("Host"), host);
-    buf_init(&left, call->arena);
-    buf_int(&left, left_ms > 0 ? left_ms : 1);
-    add(context, STR(TIMEOUT_FIELD), buf_as_str(&left));
-    for (const struct call_field *field = call->fields; field; field = field->next)
-        if (!str_is_nocase(field->name, TIMEOUT_FIELD)) /* of the client: we know better */
-            add(context, field->name, field->value);
 }
 
 static struct call *take_ended(struct transferer *self)

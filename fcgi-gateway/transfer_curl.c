@@ -233,7 +233,7 @@ static struct curl_slist *field_lines(const struct call *call, const struct tran
     /* Nothing is sent that nobody asked for: no Accept, no waiting for 100 (Continue). */
     add_line(&lines, "Accept:");
     add_line(&lines, "Expect:");
-    transfer_fields(call, (struct str){ NULL, 0 }, terms->left_ms, add_field, &lines);
+    transfer_flow_fields(call, (struct str){ NULL, 0 }, terms->left_ms, add_field, &lines);
     return lines.first;
 }
 
@@ -242,7 +242,7 @@ static struct curl_slist *field_lines(const struct call *call, const struct tran
  * streamed cannot be sent a second time. */
 static void set_method(CURL *easy, const struct call *call)
 {
-    bool is_kept_one_fit = transfer_may_repeat(call) && !call->read;
+    bool is_kept_one_fit = transfer_flow_may_repeat(call) && !call->read;
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_kept_one_fit ? 0L : 1L);
     if (strcmp(call->method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);

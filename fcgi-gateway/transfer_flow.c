@@ -18,11 +18,35 @@
  * means. */
 #define STATUS_MAX 599
 
-/* Of a reply's head, interim ones included: nobody behind us needs more. */
-#define HEAD_MAX (256 * 1024)
+/* Of a reply's head, interim ones included. lighttpd passes 64 KiB on, and says nothing but 502 of
+ * more: what we add to the head must find room. */
+#define HEAD_MAX (60 * 1024)
 
 #define SWITCHING_PROTOCOLS 101 /* nobody asked for it */
 #define NO_CONTENT 204
+
+/* Says a server how many milliseconds are left for its reply. */
+#define TIMEOUT_FIELD "X-Request-Timeout-Ms"
+
+bool transfer_flow_may_repeat(const struct call *call)
+{
+    return strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0 ||
+           strcmp(call->method, "OPTIONS") == 0;
+}
+
+void transfer_flow_fields(const struct call *call, struct str host, int left_ms,
+    void (*add)(void *context, struct str name, struct str value), void *context)
+{
+    struct buf left;
+    if (host.len > 0)
+        add(context, STR("Host"), host);
+    buf_init(&left, call->arena);
+    buf_int(&left, left_ms > 0 ? left_ms : 1);
+    add(context, STR(TIMEOUT_FIELD), buf_as_str(&left));
+    for (const struct call_field *field = call->fields; field; field = field->next)
+        if (!str_is_nocase(field->name, TIMEOUT_FIELD)) /* of the client: we know better */
+            add(context, field->name, field->value);
+}
 
 void transfer_flow_moved(struct transfer *transfer)
 {
@@ -218,7 +242,8 @@ void transfer_flow_judge(struct transfer *transfer)
     else if (call->status > STATUS_MAX)
         set_outcome(call, CALL_BROKEN, "The reply's status is none of HTTP's");
     else if (transfer->is_too_long)
-        set_outcome(call, CALL_BROKEN, "The reply is too long");
+        set_outcome(call, CALL_BROKEN,
+            transfer->head_given ? "The reply is too long" : "The head of the reply is too long");
     else
         judge_end(transfer);
 }

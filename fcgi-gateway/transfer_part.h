@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include "framing.h"
 #include "lib/buf.h"
 #include "transfer.h"
@@ -85,18 +86,23 @@ struct transferer {
     atomic_bool is_woken;
 };
 
-/* Memory that could be had; else the request ends by abort(). */
-void *transfer_need(void *memory);
+/* Memory that could be had; else the request ends. */
+static inline void *transfer_need(void *memory)
+{
+    if (!memory)
+        abort();
+    return memory;
+}
+
+/* --- transfer_flow.c: what goes up to a server and comes down from it --- */
 
 /* What is sent with every call besides its own fields: Host, where `host` is not empty, and the
  * time that is left. `add` is called for each field. */
-void transfer_fields(const struct call *call, struct str host, int left_ms,
+void transfer_flow_fields(const struct call *call, struct str host, int left_ms,
     void (*add)(void *context, struct str name, struct str value), void *context);
 
 /* GET, HEAD, OPTIONS: a second one does no harm (RFC 9110 section 9.2.2). */
-bool transfer_may_repeat(const struct call *call);
-
-/* --- transfer_flow.c: what goes up to a server and comes down from it --- */
+bool transfer_flow_may_repeat(const struct call *call);
 
 enum { FLOW_WAIT = -2, FLOW_GONE = -1 };
 

@@ -50,7 +50,7 @@ static struct str write_head(const struct call *call, const struct transfer_term
     buf_char(&head, ' ');
     buf_text(&head, call->target);
     buf_text(&head, " HTTP/1.1\r\n");
-    transfer_fields(
+    transfer_flow_fields(
         call, authority.len ? authority : terms->host, terms->left_ms, add_field, &head);
     if (call->read) {
         buf_text(&head, "Content-Length: ");
@@ -194,7 +194,7 @@ void transfer_socket_start(
     buf_init(&part->line, call->arena);
     /* What changes something must not arrive twice, and a body that is streamed cannot be sent a
      * second time (RFC 9110 section 9.2.2): a connection of their own. */
-    if (transfer_may_repeat(call) && !call->read)
+    if (transfer_flow_may_repeat(call) && !call->read)
         part->fd = kept_take(kept, transfer->address, now_us);
     part->is_kept = transfer->is_connected = part->fd >= 0;
     begin_request(transfer);

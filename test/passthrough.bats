@@ -432,6 +432,14 @@ expect_continue() {
   done
 }
 
+@test "a reply whose head is longer than the web server would pass on is 502, and one that is not comes through" {
+  get '/headed?bytes=60000'
+  expect 200
+  get '/headed?bytes=70000'
+  expect 502
+  [ "$(field .message)" = "The head of the reply is too long" ]
+}
+
 @test "a service that does not answer in time is 504" {
   get /silent
   expect 504 '{"error":"Odd service timeout","message":"Service did not respond in 1 second"}'

@@ -256,7 +256,7 @@ static void describe(const struct call *call, struct buf *out)
 #define NOT_HTTP "broken: The reply is not HTTP"
 #define BROKE_OFF "broken: The reply broke off"
 #define NO_STATUS "broken: The reply's status is none of HTTP's"
-#define TOO_LONG "broken: The reply is too long"
+#define TOO_LONG "broken: The head of the reply is too long"
 #define NO_REPLY "unreachable: Connection closed before a reply"
 
 struct check {
