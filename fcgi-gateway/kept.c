@@ -14,7 +14,7 @@
 #define IDLE_MAX_US (30 * 1000000LL)
 
 struct kept {
-    char *server; /* its text in the file: configurations come and go */
+    struct str server; /* its text in the file, a copy: configurations come and go */
     int fd;
     long long used_us;
 };
@@ -32,7 +32,7 @@ struct kept_connections *kept_new(void)
 static int take_out(struct kept_connections *kept, int at)
 {
     int fd = kept->list[at].fd;
-    free(kept->list[at].server);
+    free((char *)kept->list[at].server.at);
     kept->count--;
     memmove(kept->list + at, kept->list + at + 1, (size_t)(kept->count - at) * sizeof *kept->list);
     return fd;
@@ -64,7 +64,7 @@ int kept_take(struct kept_connections *kept, const struct address *address, long
 {
     drop_old(kept, now_us);
     for (int at = kept->count - 1; at >= 0; at--) {
-        if (!str_is(address->text, kept->list[at].server))
+        if (!str_eq(address->text, kept->list[at].server))
             continue;
         int fd = take_out(kept, at);
         if (kept_is_silent(fd))
@@ -77,12 +77,13 @@ int kept_take(struct kept_connections *kept, const struct address *address, long
 void kept_put(
     struct kept_connections *kept, const struct address *address, int fd, long long now_us)
 {
-    char *server = strndup(address->text.at, address->text.len);
+    char *server = malloc(address->text.len);
     if (!server) {
         close(fd);
         return;
     }
+    memcpy(server, address->text.at, address->text.len);
     if (kept->count == CONNECTIONS_KEPT)
         close(take_out(kept, 0));
-    kept->list[kept->count++] = (struct kept){ server, fd, now_us };
+    kept->list[kept->count++] = (struct kept){ { server, address->text.len }, fd, now_us };
 }
