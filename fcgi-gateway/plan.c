@@ -32,6 +32,14 @@ static void note_each(struct settings *settings, uint32_t node, struct reference
         scope->arrays |= bit;
 }
 
+/* In the calls' object at `node` there may be more than a route can have. */
+static void make_room(struct settings *settings, uint32_t node, struct plan *plan)
+{
+    size_t count = settings->json.nodes[node].count;
+    plan->route->calls = arena_zero(settings->arena, count * sizeof *plan->route->calls);
+    plan->scope.left_out = arena_alloc(settings->arena, count * sizeof *plan->scope.left_out);
+}
+
 /* Notes the calls' names and where they stand. */
 static void note_call(struct settings *settings, uint32_t name, uint32_t value, void *target)
 {
@@ -40,6 +48,7 @@ static void note_call(struct settings *settings, uint32_t name, uint32_t value, 
     struct str text = json_string(&settings->json, name, settings->arena);
     if (route->call_count == CALLS_MAX) {
         setting_mistake(settings, name, "a route has at most %d calls", CALLS_MAX);
+        plan->scope.left_out[plan->scope.left_out_count++] = text;
         return;
     }
     bool is_taken = reference_is_reserved(text) || reference_is_parameter(route->line, text);
@@ -84,8 +93,7 @@ static void check_cycles(struct settings *settings, const struct plan *plan)
 static void read_calls(struct settings *settings, uint32_t node, struct plan *plan)
 {
     struct route *route = plan->route;
-    size_t count = settings->json.nodes[node].count;
-    route->calls = arena_zero(settings->arena, count * sizeof *route->calls);
+    make_room(settings, node, plan);
     if (!setting_each(settings, node, note_call, plan))
         return;
     for (unsigned i = 0; i < route->call_count; i++)

@@ -45,6 +45,8 @@ struct reference_scope {
     struct str pattern;          /* the route's "METHOD /path/{parameter}" */
     struct str calls[CALLS_MAX]; /* empty: a name that is a mistake */
     unsigned call_count;
+    struct str *left_out; /* names of calls that are too many, which is told where they stand */
+    unsigned left_out_count;
     uint32_t many;                  /* a bit for every call with `each`: it has replies, not one */
     uint32_t arrays;                /* of these, those that give nothing but an array */
     bool has_error;                 /* in an error's body: {error.title} and the others */

@@ -231,6 +231,15 @@ static const char *take_type(struct str *inside, bool *is_int, struct arena *are
     return buf_as_text(&text);
 }
 
+/* Who refers to a call that is too many has not misspelled it. */
+static bool is_left_out(const struct reference_scope *scope, struct str word)
+{
+    for (unsigned i = 0; i < scope->left_out_count; i++)
+        if (str_eq(word, scope->left_out[i]))
+            return true;
+    return false;
+}
+
 static const char *parse(struct str inside, struct reference_scope *scope, struct arena *arena,
     struct reference *reference)
 {
@@ -247,6 +256,8 @@ static const char *parse(struct str inside, struct reference_scope *scope, struc
     for (unsigned i = 0; i < scope->call_count; i++)
         if (scope->calls[i].len && str_eq(words[0], scope->calls[i]))
             return parse_call(i, words, count, scope, arena, reference);
+    if (is_left_out(scope, words[0]))
+        return parse_reply(0, words, count, arena, reference);
     if (str_is(words[0], "query"))
         return parse_named(REFERENCE_QUERY, words, count, arena, reference);
     if (str_is(words[0], "header") && count == 2 && words[1].len && !field_plan_is_token(words[1]))
