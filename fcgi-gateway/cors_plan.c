@@ -216,3 +216,26 @@ bool cors_plan_has_field(const struct field_plan *field)
 {
     return field->value && strncasecmp(field->name.at, "Access-Control-", 15) == 0;
 }
+
+/* The field of that name, where it always has that value; else NULL. */
+static const struct field_plan *find_value(
+    const struct field_plans *fields, const char *name, const char *value, struct arena *arena)
+{
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct field_plan *field = &fields->list[i];
+        if (str_is_nocase(field->name, name))
+            return field->value && !template_text_has_reference(field->value) &&
+                           str_is(field_plan_value(field, NULL, arena), value)
+                       ? field
+                       : NULL;
+    }
+    return NULL;
+}
+
+bool cors_plan_is_refused(const struct field_plans *fields, struct arena *arena,
+    const struct field_plan **origin, const struct field_plan **credentials)
+{
+    *origin = find_value(fields, "Access-Control-Allow-Origin", "*", arena);
+    *credentials = find_value(fields, "Access-Control-Allow-Credentials", "true", arena);
+    return *origin && *credentials;
+}

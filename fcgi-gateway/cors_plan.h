@@ -25,4 +25,13 @@ bool cors_plan_is_same(const struct cors_plan *a, const struct cors_plan *b);
 /* Does it set a field that CORS is made of? */
 bool cors_plan_has_field(const struct field_plan *field);
 
+#define CORS_PLAN_REFUSED                                                                          \
+    "browsers refuse 'Access-Control-Allow-Credentials' beside the origin '*': say 'cors' "        \
+    "instead, with the origins that are trusted"
+
+/* Do the fields, where there is no `cors`, give every origin what nobody but a trusted one may
+ * have? Then *origin and *credentials are those that do: browsers refuse such a reply. */
+bool cors_plan_is_refused(const struct field_plans *fields, struct arena *arena,
+    const struct field_plan **origin, const struct field_plan **credentials);
+
 #endif

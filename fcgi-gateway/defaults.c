@@ -57,6 +57,10 @@ static void check_cors_fields(
         if (cors_plan_has_field(&defaults->fields.list[i]))
             setting_mistake(settings, headers, "'cors' and 'headers' of the defaults both say '%s'",
                 defaults->fields.list[i].name.at);
+    const struct field_plan *origin, *credentials;
+    if (!defaults->cors &&
+        cors_plan_is_refused(&defaults->fields, settings->arena, &origin, &credentials))
+        setting_mistake(settings, headers, CORS_PLAN_REFUSED);
 }
 
 void defaults_read(struct settings *settings, uint32_t node, void *target)

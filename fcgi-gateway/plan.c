@@ -381,6 +381,19 @@ static void check_cors_fields(
     }
 }
 
+/* The same for what nobody would trust without `cors`. */
+static void check_credentials(struct settings *settings, uint32_t node,
+    const struct defaults *defaults, const struct route *route)
+{
+    const struct field_plan *origin, *credentials;
+    if (route->cors ||
+        !cors_plan_is_refused(&route->fields, settings->arena, &origin, &credentials))
+        return;
+    if (!is_inherited(defaults, origin) || !is_inherited(defaults, credentials))
+        setting_mistake(
+            settings, json_member(&settings->json, node, STR("headers")), CORS_PLAN_REFUSED);
+}
+
 void plan_read(struct settings *settings, uint32_t node, struct config *config, struct route *route)
 {
     struct plan plan = {
@@ -411,6 +424,7 @@ void plan_read(struct settings *settings, uint32_t node, struct config *config, 
     }
     defaults_apply(&config->defaults, route, settings->arena);
     check_cors_fields(settings, &config->defaults, route);
+    check_credentials(settings, node, &config->defaults, route);
     cache_plan_heed_fields(settings, node, &route->cache, &route->fields);
     cache_plan_settle(&route->cache, route->kind == ROUTE_COMPOSE);
     route->fingerprint = cache_plan_fingerprint(settings, node);
