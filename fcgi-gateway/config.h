@@ -35,9 +35,10 @@ struct route {
     int64_t body_max; /* bytes of a request's body */
     const struct upstream *upstream; /* of ROUTE_PASS */
     const struct template_text
-        *target;                 /* redirect: where to; pass: the path there, NULL: as it came */
-    bool keeps_query;            /* redirect: the client's query goes along */
-    struct request_plan request; /* pass: what changes on the way to the service */
+        *target; /* redirect: where to; pass: the path there, NULL: as it came */
+    const struct template_text *fragment; /* redirect: behind the '#' of the place, or NULL */
+    bool keeps_query;                     /* redirect: the client's query goes along */
+    struct request_plan request;          /* pass: what changes on the way to the service */
     struct call_plan *calls;
     unsigned call_count;
     int status;                               /* of a redirect, or when all calls succeed */

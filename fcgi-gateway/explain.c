@@ -105,6 +105,8 @@ static void say_needs(struct explanation *self)
 {
     const struct route *route = self->route;
     const struct reference *need = find_need(self, route->target);
+    if (!need)
+        need = find_need(self, route->fragment);
     for (unsigned i = 0; i < route->call_count && !need; i++) {
         const struct call_plan *call = &route->calls[i];
         if (!call->when && !call->otherwise && !call->each)

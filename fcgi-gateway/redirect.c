@@ -19,28 +19,36 @@ static size_t origin_len(struct str target)
 
 /* The path of another host begins with two slashes (RFC 3986 section 4.2). No rest of a path begins
  * with one, so that "/{rest}" cannot become such a one; this is the second lock on that door. */
-static struct str location_of(struct arena *arena, struct str target)
+static void write_location(struct buf *location, struct str target)
 {
-    struct buf location;
     size_t origin = origin_len(target);
-    buf_init(&location, arena);
-    buf_add(&location, target.at, origin);
+    buf_add(location, target.at, origin);
     target = (struct str){ target.at + origin, target.len - origin };
     if (!origin && target.len > 1 && target.at[1] == '/') {
-        buf_text(&location, "/%2F");
+        buf_text(location, "/%2F");
         target = (struct str){ target.at + 2, target.len - 2 };
     }
-    uri_mend(&location, target);
-    return buf_as_str(&location);
+    uri_mend(location, target);
+}
+
+/* The place, and its fragment apart. Returns what is missing for them, or NULL. */
+static const struct reference *write_place(const struct route *route,
+    const struct reference_values *values, struct buf *target, struct buf *fragment)
+{
+    const struct reference *missing = template_text_write_target(route->target, values, target);
+    if (missing || !route->fragment)
+        return missing;
+    return template_text_write_target(route->fragment, values, fragment);
 }
 
 int redirect(struct request *request, struct reply *reply, const struct route *route,
     const struct route_match *match)
 {
     struct reference_values values = { .request = request, .match = match };
-    struct buf target;
+    struct buf target, fragment;
     buf_init(&target, request->arena);
-    const struct reference *missing = template_text_write_target(route->target, &values, &target);
+    buf_init(&fragment, request->arena);
+    const struct reference *missing = write_place(route, &values, &target, &fragment);
     if (missing)
         return reply_error(
             reply, 400, "Bad request", reference_lack(missing, &values, (struct str){ NULL, 0 }));
@@ -48,7 +56,14 @@ int redirect(struct request *request, struct reply *reply, const struct route *r
         buf_char(&target, '?');
         buf_str(&target, request->query);
     }
-    reply_field(reply, "Location", location_of(request->arena, buf_as_str(&target)));
+    struct buf location;
+    buf_init(&location, request->arena);
+    write_location(&location, buf_as_str(&target));
+    if (route->fragment) {
+        buf_char(&location, '#');
+        uri_mend(&location, buf_as_str(&fragment));
+    }
+    reply_field(reply, "Location", buf_as_str(&location));
     field_change_reply(reply, &route->fields, &values);
     return route->status;
 }

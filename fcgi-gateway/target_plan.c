@@ -53,13 +53,23 @@ static const char *take_origin(struct str *text, struct arena *arena)
     return has_port && !host_is_port(port) ? buf_as_text(&wrong) : NULL;
 }
 
+/* A place may have a fragment, which is for the client alone (RFC 9110 section 10.2.2). What may
+ * stand there is what may stand in a query (RFC 3986 section 3.5). */
+static void read_fragment(struct settings *settings, uint32_t node, struct str text,
+    struct reference_scope *scope, struct route *route)
+{
+    setting_target(settings, node, text);
+    route->fragment = template_text_new(settings, node, text, scope);
+}
+
 void target_plan_read_redirect(
     struct settings *settings, uint32_t node, struct reference_scope *scope, struct route *route)
 {
-    struct str text;
-    if (!setting_template_text(settings, node, &text))
+    struct str fragment;
+    if (!setting_template_text(settings, node, &fragment))
         return;
-    struct str path = text;
+    bool has_fragment = str_has(fragment, '#');
+    struct str text = str_take(&fragment, '#'), path = text;
     /* "//host" would be another host (RFC 3986 section 4.2). */
     bool is_path = text.len > 0 && *text.at == '/' && (text.len == 1 || text.at[1] != '/');
     const char *wrong = is_path ? NULL : take_origin(&path, settings->arena);
@@ -70,4 +80,6 @@ void target_plan_read_redirect(
     setting_target(settings, node, path);
     route->target = template_text_new(settings, node, text, scope);
     route->keeps_query = !str_has(text, '?');
+    if (has_fragment)
+        read_fragment(settings, node, fragment, scope, route);
 }

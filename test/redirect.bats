@@ -20,6 +20,10 @@ setup_file() {
     "GET /any/{rest*}":         { "redirect": "/{rest}" },
     "GET /{rest*}":             { "redirect": "/{rest}", "status": 307 },
     "GET /own-query":           { "redirect": "/new?from=old" },
+    "GET /part/{name}":         { "redirect": "/new#part-{name}" },
+    "GET /host-part":           { "redirect": "${NEW_HOST}#top" },
+    "GET /own-query-part":      { "redirect": "/new?from=old#top?/x" },
+    "GET /chosen-part":         { "redirect": "/new#{query.part}", "headers": { "X-A": "1" } },
     "GET /asked":               { "redirect": "/users/{query.id}?lang={query.lang}" }
   }
 }
@@ -64,6 +68,17 @@ redirects_to() {
   redirects_to '/host/a?u=http://x//y' 'https://new.example/a?u=http://x//y'
   redirects_to '/bare?x' 'https://new.example?x'
   redirects_to '/own-query?a=1' '/new?from=old'
+}
+
+@test "a fragment stays last, behind the client's query" {
+  redirects_to /part/7 /new#part-7
+  redirects_to '/part/a%23b?x=1&y' '/new?x=1&y#part-a%23b'
+  redirects_to /host-part 'https://new.example#top'
+  redirects_to '/host-part?x' 'https://new.example?x#top'
+  redirects_to '/own-query-part?a=1' '/new?from=old#top?/x'
+  redirects_to '/chosen-part?part=%23%3Cx%3E' '/new?part=%23%3Cx%3E#%23%3Cx%3E'
+  get /chosen-part
+  expect 400 '{"error":"Bad request","message":"query.part is missing"}'
 }
 
 @test "a value is percent-encoded; one that may be missing leaves its parameter out, else it is 400" {
