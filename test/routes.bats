@@ -129,6 +129,7 @@ requests() {
     [[ $code == 400 || $code == 404 ]] || { echo "$path: $code $body" && return 1; }
   done
   expect_target /tree/..a/...%2f /echo/..a/...%2f
+  expect_target /tree/..%2f..%2fx /echo/..%2f..%2fx
 }
 
 @test "the client's query follows, behind the route's own" {
