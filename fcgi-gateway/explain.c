@@ -23,6 +23,19 @@ void explain_line(struct explanation *self, const char *heading, const char *for
     putc('\n', self->out);
 }
 
+/* Control characters as in JSON: what stands on two lines must not look like one. */
+static void add_visible(struct buf *line, char c)
+{
+    if (c == '\n')
+        buf_text(line, "\\n");
+    else if (c == '\t')
+        buf_text(line, "\\t");
+    else if (iscntrl((unsigned char)c))
+        buf_printf(line, "\\u%04x", (unsigned char)c);
+    else
+        buf_char(line, c);
+}
+
 static const char *shortened(struct arena *arena, struct str text)
 {
     struct buf line;
@@ -33,10 +46,20 @@ static const char *shortened(struct arena *arena, struct str text)
             buf_text(&line, "...");
             break;
         }
-        if ((unsigned char)text.at[i] >= ' ') /* line ends between members */
-            buf_char(&line, text.at[i]);
+        add_visible(&line, text.at[i]);
     }
     return buf_as_text(&line);
+}
+
+/* JSON without the line ends between its members; in its strings there are none. */
+static struct str joined(struct arena *arena, struct str raw)
+{
+    struct buf line;
+    buf_init(&line, arena);
+    for (size_t i = 0; i < raw.len; i++)
+        if (!iscntrl((unsigned char)raw.at[i]))
+            buf_char(&line, raw.at[i]);
+    return buf_as_str(&line);
 }
 
 const char *explain_value(struct explanation *self, uint32_t node)
@@ -54,7 +77,8 @@ const char *explain_value(struct explanation *self, uint32_t node)
     }
     if (nodes[node].type == JSON_STRING)
         return shortened(self->arena, json_string(json, node, self->arena));
-    return shortened(self->arena, names.len ? buf_as_str(&names) : json_raw(json, node));
+    return shortened(
+        self->arena, names.len ? buf_as_str(&names) : joined(self->arena, json_raw(json, node)));
 }
 
 /* The value of a key of the route that is an object, or JSON_NONE. */
@@ -160,7 +184,10 @@ static void say_pass(struct explanation *self)
         explain_line(
             self, "", "as %s, with the client's query", explain_value(self, member(self, "pass")));
     else
-        explain_line(self, "", "path and query as they came");
+        explain_line(self, "",
+            self->route->request.parameters.count
+                ? "path as it came, and the query but for what is said here"
+                : "path and query as they came");
     say_changes(self, "request header fields", &self->route->request.fields);
     say_changes(self, "query parameters", &self->route->request.parameters);
     explain_line(self, "", "%s without a sign of the service is a timeout",
@@ -178,6 +205,24 @@ static void say_redirect(struct explanation *self)
     say_changes(self, "header fields", &self->route->fields);
 }
 
+/* Its line ends end comments. */
+static void say_program(struct explanation *self, uint32_t node)
+{
+    struct str text = json_string(&self->config->json, node, self->arena);
+    while (text.len && text.at[text.len - 1] == '\n')
+        text.len--;
+    if (!str_has(text, '\n')) {
+        explain_line(self, "", "through jq: %s", shortened(self->arena, text));
+        return;
+    }
+    explain_line(self, "", "through jq:");
+    while (text.len) {
+        const char *line = shortened(self->arena, str_take(&text, '\n'));
+        if (*line)
+            explain_line(self, "", "  %s", line);
+    }
+}
+
 static void say_reply(struct explanation *self)
 {
     uint32_t status = member(self, "status"), reply = member(self, "reply");
@@ -189,7 +234,7 @@ static void say_reply(struct explanation *self)
     else
         explain_line(self, "Reply", "%s: %s", explain_value(self, status), what);
     if (program != JSON_NONE)
-        explain_line(self, "", "through jq: %s", explain_value(self, program));
+        say_program(self, program);
     say_changes(self, "header fields", &self->route->fields);
 }
 

@@ -212,6 +212,53 @@ Reply     200: all calls' replies
   [[ ${lines[1]} =~ ^GET\ +/sum\ +static\ +2s\ +5$ ]]
 }
 
+@test "a program of several lines is shown in lines, and a line end in another text as one" {
+  printf '%s' '{ "routes": {
+    "GET /sum": { "jq": "# the sum, and no more\n.a + .b\n\n  | {\"sum\": .}\n", "failure": { "a": 1 } },
+    "GET /text": { "reply": "first\nsecond\tthird" },
+    "GET /array": { "reply": [
+      1,
+      2
+    ] }
+  } }' >"$FILE"
+  run -0 "$GATEWAY" --explain 'GET /sum' "$FILE"
+  [[ $output == *'
+          through jq:
+            # the sum, and no more
+            .a + .b
+              | {"sum": .}' ]]
+  run -0 "$GATEWAY" --explain 'GET /text' "$FILE"
+  [[ $output == *'Reply     200: first\nsecond\tthird' ]]
+  run -0 "$GATEWAY" --explain 'GET /array' "$FILE"
+  [[ $output == *'Reply     200: [      1,      2    ]' ]]
+}
+
+@test "a query that the file changes does not go on as it came" {
+  printf '%s' '{
+  "upstreams": { "u": { "servers": ["unix:u"] } },
+  "routes": {
+    "GET /a": { "pass": "u", "request": { "query": { "key": "x", "debug": null } } },
+    "GET /b": "u"
+  }
+}' >"$FILE"
+  run -0 "$GATEWAY" --explain 'GET /a' "$FILE"
+  [[ $output == *'
+          path as it came, and the query but for what is said here
+          query parameters: key
+          query parameters taken away: debug
+'* ]]
+  run -0 "$GATEWAY" --explain 'GET /b' "$FILE"
+  [[ $output == *'
+          path and query as they came
+'* ]]
+  sed -i 's/"upstreams"/"defaults": { "request": { "query": { "debug": null } } }, &/' "$FILE"
+  run -0 "$GATEWAY" --explain 'GET /b' "$FILE"
+  [[ $output == *'
+          path as it came, and the query but for what is said here
+          query parameters taken away: debug
+'* ]]
+}
+
 @test "only what can be kept is said to be kept" {
   local routes='"GET /a":"u","POST /b":"u","GET,POST /c":"u","GET /d":{"reply":"{body.x}"}'
   printf '{"upstreams":{"u":{"servers":["unix:u"]}},"defaults":{"cache":"5s"},"routes":{%s}}' "$routes" >"$FILE"
