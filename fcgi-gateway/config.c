@@ -113,8 +113,7 @@ static void read_route(struct settings *settings, uint32_t name, uint32_t value,
         break;
     case ROUTE_OVERLAP: {
         struct route *earlier = other;
-        unsigned line, column;
-        json_position(settings->json.text, earlier->at, &line, &column);
+        unsigned line = mistake_line(settings->mistakes, earlier->at);
         setting_mistake(settings, name, "this matches the same requests as '%.*s' in line %u",
             (int)earlier->line.len, earlier->line.at, line);
     }

@@ -38,10 +38,9 @@ static uint32_t sort_names(
 static void note(const struct json *json, struct mistakes *mistakes,
     const struct member_name *first, const struct member_name *name)
 {
-    unsigned line, column;
-    json_position(json->text, json->nodes[first->node].start, &line, &column);
     mistake_add(mistakes, json->nodes[name->node].start,
-        "'%.*s' stands here twice (first in line %u)", (int)name->text.len, name->text.at, line);
+        "'%.*s' stands here twice (first in line %u)", (int)name->text.len, name->text.at,
+        mistake_line(mistakes, json->nodes[first->node].start));
 }
 
 const bool *duplicates_find(const struct json *json, struct arena *arena, struct mistakes *mistakes)

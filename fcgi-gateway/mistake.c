@@ -64,6 +64,34 @@ void mistake_warn(struct mistakes *mistakes, size_t at, const char *format, ...)
     va_end(values);
 }
 
+static void find_lines(struct mistakes *mistakes)
+{
+    struct str text = mistakes->text;
+    unsigned count = 1;
+    for (size_t i = 0; i < text.len; i++)
+        count += text.at[i] == '\n';
+    mistakes->line_ends = arena_alloc(mistakes->arena, count * sizeof *mistakes->line_ends);
+    for (size_t i = 0; i < text.len; i++)
+        if (text.at[i] == '\n')
+            mistakes->line_ends[mistakes->line_count++] = i;
+    mistakes->line_ends[mistakes->line_count++] = text.len;
+}
+
+unsigned mistake_line(struct mistakes *mistakes, size_t at)
+{
+    if (!mistakes->line_ends)
+        find_lines(mistakes);
+    unsigned first = 0, last = mistakes->line_count - 1;
+    while (first < last) {
+        unsigned middle = first + (last - first) / 2;
+        if (mistakes->line_ends[middle] < at)
+            first = middle + 1;
+        else
+            last = middle;
+    }
+    return first + 1;
+}
+
 bool mistakes_are_there(const struct mistakes *mistakes)
 {
     return mistakes->count > mistakes->warning_count;

@@ -20,6 +20,8 @@ struct mistakes {
     struct mistake *list;
     unsigned count, cap; /* with the warnings */
     unsigned warning_count;
+    size_t *line_ends; /* mistake_line's: where they are, once it was asked */
+    unsigned line_count;
 };
 
 void mistakes_init(
@@ -32,6 +34,10 @@ void mistake_add(struct mistakes *mistakes, size_t at, const char *format, ...)
 /* Notes something that is allowed and probably not meant. */
 void mistake_warn(struct mistakes *mistakes, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The number of the line that byte `at` of the file is in: for texts that name another place. Takes
+ * as little time at the end of a file as at its beginning. */
+unsigned mistake_line(struct mistakes *mistakes, size_t at);
 
 /* Has anything been noted that is more than a warning? */
 bool mistakes_are_there(const struct mistakes *mistakes);

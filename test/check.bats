@@ -105,6 +105,16 @@ check() {
   [[ ${lines[-1]} == "$FILE:1:$(($(wc -m <"$FILE") - 2)): "* ]]
 }
 
+@test "very many names that stand twice, and routes that match the same, are told in little time" {
+  { echo '{"routes":{' && seq -f '"GET /%.0f":1,' 100000 && seq -f '"GET /%.0f":1,' 99999 && printf '"GET /100000":1}}'; } >"$FILE"
+  run -1 timeout 10 "$GATEWAY" --check "$FILE"
+  ((${#lines[@]} == 200000))
+  [[ ${lines[-1]} == "$FILE:200001:1: 'GET /100000' stands here twice (first in line 100001)" ]]
+  { echo '{"routes":{' && seq -f '"GET /%.0f":{"reply":1},' 40000 && seq -f '"GET  /%.0f":{"reply":1},' 39999 && printf '"GET,HEAD /40000":{"reply":1}}}'; } >"$FILE"
+  run -1 timeout 10 "$GATEWAY" --check "$FILE"
+  [[ ${lines[-1]} == "$FILE:80001:1: this matches the same requests as 'GET /40000' in line 40001" ]]
+}
+
 @test "references that cannot be met and calls that wait for themselves are found" {
   check '{
   "upstreams": { "u": { "servers": ["unix:u.sock"] } },
