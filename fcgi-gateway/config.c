@@ -4,8 +4,8 @@
  * file with one is not used at all. `--check` and a start run this same code.
  */
 #include "config.h"
-#include <errno.h>
 #include "duplicate.h"
+#include "file_text.h"
 #include "guard_plan.h"
 #include "lib/buf.h"
 #include "openapi.h"
@@ -15,9 +15,6 @@
 
 /* A request has a thread, which holds five descriptors and some 70 KiB while it waits. */
 #define CONCURRENT_MAX 10000
-
-/* No sensible file is longer; guards against a path to something else. */
-#define FILE_MAX (16 * 1024 * 1024)
 
 /* For kept replies, where the file says nothing: thousands of usual ones. */
 #define CACHE_BYTES (16 * 1024 * 1024)
@@ -184,32 +181,6 @@ static void read_all(struct settings *settings, struct config *config)
         warn_of_unused(settings, config); /* what is misspelled would look unused */
 }
 
-/* The whole file, or an empty str and why. */
-static struct str read_file(const char *file, struct arena *arena, const char **why)
-{
-    struct str text = { NULL, 0 };
-    FILE *in = fopen(file, "re");
-    if (!in) {
-        *why = strerror(errno);
-        return text;
-    }
-    struct buf contents;
-    buf_init(&contents, arena);
-    size_t got;
-    do {
-        got = fread(buf_room(&contents, 65536), 1, 65536, in);
-        contents.len += got;
-    } while (got > 0 && contents.len <= FILE_MAX);
-    if (ferror(in))
-        *why = strerror(errno);
-    else if (contents.len > FILE_MAX)
-        *why = "it is longer than 16 MiB";
-    else
-        text = (struct str){ buf_as_text(&contents), contents.len };
-    fclose(in);
-    return text;
-}
-
 /* Last, when it is known that all of it is good. */
 static void describe(struct settings *settings, struct config *config)
 {
@@ -221,10 +192,16 @@ static void describe(struct settings *settings, struct config *config)
         }
 }
 
-static struct config *read_config(const char *file, struct arena *arena, FILE *out, bool is_known)
+/* How a file is read. */
+enum {
+    IS_KNOWN = 1,   /* it was read before, in the same environment */
+    IS_PATIENT = 2, /* who writes to it is waited for */
+};
+
+static struct config *read_config(const char *file, struct arena *arena, FILE *out, unsigned how)
 {
-    const char *why = "";
-    struct str text = read_file(file, arena, &why);
+    const char *why;
+    struct str text = file_text_read(file, how & IS_PATIENT, arena, &why);
     if (!text.at) {
         fprintf(out, "%s: cannot be read: %s\n", file, why);
         return NULL;
@@ -249,7 +226,7 @@ static struct config *read_config(const char *file, struct arena *arena, FILE *o
         config->json = settings.json;
         settings.is_duplicate = duplicates_find(&settings.json, arena, &mistakes);
         read_all(&settings, config);
-        if (!is_known)
+        if (!(how & IS_KNOWN))
             jq_plan_check(config->jq, &settings);
     } else
         mistake_add(&mistakes, error.at, "%s", error.what);
@@ -261,10 +238,15 @@ static struct config *read_config(const char *file, struct arena *arena, FILE *o
 
 struct config *config_read(const char *file, struct arena *arena, FILE *out)
 {
-    return read_config(file, arena, out, false);
+    return read_config(file, arena, out, 0);
 }
 
 struct config *config_read_again(const char *file, struct arena *arena, FILE *out)
 {
-    return read_config(file, arena, out, true);
+    return read_config(file, arena, out, IS_KNOWN);
+}
+
+struct config *config_read_patiently(const char *file, struct arena *arena, FILE *out)
+{
+    return read_config(file, arena, out, IS_PATIENT);
 }

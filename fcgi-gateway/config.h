@@ -103,4 +103,8 @@ struct config *config_read(const char *file, struct arena *arena, FILE *out);
  * its jq programs again. */
 struct config *config_read_again(const char *file, struct arena *arena, FILE *out);
 
+/* The same for a person who has asked: a file may be a pipe, and a command that writes to it may
+ * take its time, where the others give up after a second. */
+struct config *config_read_patiently(const char *file, struct arena *arena, FILE *out);
+
 #endif

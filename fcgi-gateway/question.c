@@ -56,7 +56,7 @@ int question_answer(const struct question *question, const char *file, const cha
 {
     struct arena arena;
     arena_init(&arena);
-    const struct config *config = config_read(file, &arena, stderr);
+    const struct config *config = config_read_patiently(file, &arena, stderr);
     int status = config ? question->answer(config, file, request) : 1;
     arena_clear(&arena);
     return status;

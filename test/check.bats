@@ -49,6 +49,36 @@ check() {
   [[ $output == "$FILE:1:16777217: the text ends"* ]]
 }
 
+@test "a file may be a pipe that somebody writes to" {
+  local json='{"routes":{}}' pipe=$BATS_TEST_TMPDIR/pipe
+  run -0 "$GATEWAY" --check /dev/stdin < <(printf '%s' "$json")
+  [[ $output == "/dev/stdin: ok, 0 routes" ]]
+  run -0 "$GATEWAY" --check /dev/stdin <<<"$json"
+  run -0 "$GATEWAY" --check <(printf '%s' "$json")
+  [[ $output == /dev/fd/*": ok, 0 routes" ]]
+  run -1 "$GATEWAY" --check <(printf '%s' "${json/routes/rotes}")
+  [[ ${lines[1]} == /dev/fd/*":1:2: unknown key 'rotes' (did you mean 'routes'?)" ]]
+  mkfifo "$pipe"
+  printf '%s' "$json" >"$pipe" 3>&- &
+  run -0 timeout 10 "$GATEWAY" --check "$pipe"
+  [[ $output == "$pipe: ok, 0 routes" ]]
+  { printf '{"routes":' && "$GATEWAY" --check "$BATS_TEST_TMPDIR/none" || printf '{}}'; } >"$pipe" 2>/dev/null 3>&- &
+  run -0 timeout 10 "$GATEWAY" --check "$pipe"
+}
+
+@test "what gives nothing is told, and never waited for for long" {
+  local pipe=$BATS_TEST_TMPDIR/pipe
+  mkfifo "$pipe"
+  run -1 timeout 10 "$GATEWAY" --check "$pipe"
+  [[ $output == "$pipe: cannot be read: it is no regular file, and nothing came from it in a second" ]]
+  run -1 "$GATEWAY" --check /dev/null
+  [[ $output == "/dev/null: cannot be read: it is no regular file, and there is nothing in it" ]]
+  run -1 "$GATEWAY" --check <(true)
+  [[ $output == *": cannot be read: it is no regular file, and there is nothing in it" ]]
+  run -1 "$GATEWAY" --check /dev/zero
+  [[ $output == "/dev/zero: cannot be read: it is longer than 16 MiB" ]]
+}
+
 @test "an unknown option is status 2 and shows what there is" {
   run -2 "$GATEWAY" --chek "$FILE"
   [[ $output == usage:*--check* ]]

@@ -98,6 +98,23 @@ waits_at_barrier() { get_from misbehave /waiting && [ "$(field .waiting)" = 1 ];
   logged 'Z fcgi-gateway reload: refused, what was loaded before stays in use$'
 }
 
+@test "a pipe that nobody writes to, or nobody to its end, is refused soon and holds up nothing" {
+  local writer
+  rm "$GATEWAY_CONFIG"
+  mkfifo "$GATEWAY_CONFIG"
+  run -1 "$CONTROL" reload
+  [ "${lines[0]}" = "$GATEWAY_CONFIG: cannot be read: it is no regular file, and nothing came from it in a second" ]
+  [ "${lines[-1]}" = "refused, what was loaded before stays in use" ]
+  exec {writer}<>"$GATEWAY_CONFIG"
+  run -1 "$CONTROL" reload
+  [ "${lines[0]}" = "$GATEWAY_CONFIG: cannot be read: it is no regular file, and nothing came from it in a second" ]
+  printf '{' >&"$writer"
+  run -1 "$CONTROL" reload
+  [ "${lines[0]}" = "$GATEWAY_CONFIG: cannot be read: it is no regular file, and did not end within a second" ]
+  exec {writer}>&-
+  [ "$(edition)" = first ]
+}
+
 @test "the mistakes are those that --check finds" {
   write_config second '"limit": 1, "errors": 2, "defaults": 3, "cors": [],'
   run -1 "$BUILD/fcgi-gateway" --check "$GATEWAY_CONFIG"
