@@ -316,6 +316,24 @@ static void check_static(struct settings *settings, uint32_t node, const struct 
     }
 }
 
+/* Content in a GET has no meaning that all agree on (RFC 9110 section 9.3.1). There are web servers
+ * that let it through; the one that this is made for does not. */
+static void warn_of_body(struct settings *settings, const struct plan *plan)
+{
+    struct str methods = plan->route->line, rest;
+    methods = str_take(&methods, ' ');
+    for (rest = methods; rest.len;) {
+        struct str method = str_take(&rest, ',');
+        if (!str_is(method, "GET") && !str_is(method, "HEAD"))
+            return;
+    }
+    if (plan->scope.body_node)
+        mistake_warn(settings->mistakes, settings->json.nodes[plan->scope.body_node].start,
+            "{body...} in a route for %.*s alone: a GET with a body lighttpd answers 400, one "
+            "without the gateway 415",
+            (int)methods.len, methods.at);
+}
+
 static void read_object(struct settings *settings, uint32_t node, struct plan *plan)
 {
     const char *names[COUNT(keys)];
@@ -334,6 +352,8 @@ static void read_object(struct settings *settings, uint32_t node, struct plan *p
         json_member(&settings->json, node, STR("jq")) == JSON_NONE)
         setting_mistake(settings, node, "'reply' is missing here");
     check_static(settings, node, plan);
+    if (plan->route->kind == ROUTE_COMPOSE)
+        warn_of_body(settings, plan);
     plan->route->inputs = plan->scope.inputs;
 }
 

@@ -55,6 +55,7 @@ struct reference_scope {
     bool has_reply;                 /* in its `result`: the element's reply */
     uint32_t used;                  /* out: a bit for every call that was referred to */
     bool uses_body;                 /* out: {body...} was referred to */
+    uint32_t body_node;             /* out: where it was first; 0: nowhere */
     struct reference_input *inputs; /* out: each once, in the order of their coming */
 };
 

@@ -41,6 +41,8 @@ static bool next_part(struct settings *settings, uint32_t node, struct str text,
     const char *wrong = reference_parse(inside, scope, settings->arena, &part->reference);
     if (wrong)
         setting_mistake(settings, node, "{%.*s}: %s", (int)inside.len, inside.at, wrong);
+    else if (part->reference.root == REFERENCE_BODY && !scope->body_node)
+        scope->body_node = node;
     return !wrong;
 }
 

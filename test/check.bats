@@ -215,6 +215,24 @@ check() {
   grep -qxF -- "$FILE:3:1: warning: no route uses the upstream 'v'" "$RUN_DIR/gateway.log"
 }
 
+@test "a body that no GET has is a warning at its place" {
+  local said='warning: {body...} in a route for GET alone: a GET with a body lighttpd answers 400, one without the gateway 415'
+  printf '%s' '{"upstreams":{"u":{"servers":["unix:u"]}},"routes":{
+"GET /a":{"calls":{"u":"u GET /"},"reply":{
+  "x":["{u}",
+  "{body.x} and {u.y}", "{body.y}"]}},
+"GET /b":{"calls":{"u":"u GET /",
+  "v":"u GET /{body.x}"},"reply":1},
+"HEAD,GET /c":{"reply":1,"headers":{"X-A":"a{body.x}"}},
+"GET,DELETE /d":{"reply":"{body.x}"},
+"POST /e":{"reply":"{body}"},
+"GET /f":{"reply":"{{body}"}}}' >"$FILE"
+  run -0 --separate-stderr "$GATEWAY" --check "$FILE"
+  [[ $stderr == "$FILE:4:3: $said
+$FILE:6:7: $said
+$FILE:7:43: ${said/for GET/for HEAD,GET}" && $output == "$FILE: ok, 6 routes" ]] || { echo "$stderr" && return 1; }
+}
+
 @test "keeping or sharing what the route's own headers say is for one client is a warning" {
   printf '%s' '{"upstreams":{"u":{"servers":["unix:u"]}},"defaults":{"cache":"1s"},"routes":{
 "GET /a":{"pass":"u","headers":{"Cache-Control":"max-age=1, Private"},
