@@ -103,7 +103,11 @@ static void read_timeout(struct settings *settings, uint32_t node, void *target)
 static void read_else(struct settings *settings, uint32_t node, void *target)
 {
     struct reading *reading = target;
+    uint32_t used = reading->scope->used;
+    reading->scope->used = 0;
     reading->call->otherwise = template_new(settings, node, reading->scope);
+    reading->call->otherwise_after = reading->scope->used;
+    reading->scope->used |= used;
 }
 
 /* Only bodies have arrays: parameters, query, fields, errors and statuses never do. */

@@ -26,6 +26,7 @@ struct call_plan {
     int at_once;                      /* of `each`: calls under way */
     const struct template *result;    /* of `each`: one element's; NULL: its reply as it is */
     uint32_t after;                   /* a bit for every call whose reply this one needs */
+    uint32_t otherwise_after;         /* of these, those that `else` refers to */
 };
 
 /* Reads "upstream METHOD /path" or an object with that as its `call`; call->name is there already,

@@ -40,7 +40,7 @@ static uint32_t bit(unsigned call)
 }
 
 /* The reply that the file has for a call that gave none. Nothing where it needs what is missing. */
-static void use_else(struct composition *self, unsigned index)
+static void write_else(struct composition *self, unsigned index)
 {
     struct call_reply *reply = &self->replies[index];
     struct buf text;
@@ -48,6 +48,11 @@ static void use_else(struct composition *self, unsigned index)
     *reply = (struct call_reply){ .is_there = false };
     if (template_write(self->route->calls[index].otherwise, &self->values, &text))
         reply->is_there = json_read(&reply->json, buf_as_str(&text), self->request->arena, NULL);
+}
+
+static void use_else(struct composition *self, unsigned index)
+{
+    write_else(self, index);
     self->done |= bit(index);
 }
 
@@ -125,18 +130,6 @@ static uint32_t needed_for_failure(const struct composition *self)
     return needed;
 }
 
-/* The same with all that they wait for. */
-static uint32_t with_needs(const struct route *route, uint32_t calls)
-{
-    for (uint32_t before = 0; before != calls;) {
-        before = calls;
-        for (unsigned i = 0; i < route->call_count; i++)
-            if (calls & bit(i))
-                calls |= route->calls[i].after;
-    }
-    return calls;
-}
-
 /* When a call has failed nothing behind it is changed any more at a service, not even to show what
  * came of it. */
 static bool changes_in_vain(const struct composition *self, unsigned index)
@@ -152,11 +145,40 @@ static bool is_hopeless(const struct composition *self, unsigned index)
            changes_in_vain(self, index);
 }
 
+/* The same calls with all that they wait for. Of one that is never made that is what its `else`
+ * refers to. */
+static uint32_t with_needs(const struct composition *self, uint32_t calls)
+{
+    const struct call_plan *plans = self->route->calls;
+    for (uint32_t before = 0; before != calls;) {
+        before = calls;
+        for (unsigned i = 0; i < self->route->call_count; i++)
+            if (calls & bit(i))
+                calls |= is_hopeless(self, i) ? plans[i].otherwise_after : plans[i].after;
+    }
+    return calls;
+}
+
 /* Is there still a reason to make this call? */
 static bool may_start(const struct composition *self, unsigned index)
 {
-    return !self->failed || (with_needs(self->route, needed_for_failure(self)) & bit(index) &&
+    return !self->failed || (with_needs(self, needed_for_failure(self)) & bit(index) &&
                                 !changes_in_vain(self, index));
+}
+
+/* A call that is never made. Where `failure` shows it, that is its `else`, when all is there that
+ * this refers to: false before that. */
+static bool skip(struct composition *self, unsigned index)
+{
+    const struct call_plan *plan = &self->route->calls[index];
+    uint32_t settled = self->done | self->failed | self->skipped;
+    if (plan->otherwise && with_needs(self, self->route->failure_needs) & bit(index)) {
+        if (plan->otherwise_after & ~settled)
+            return false;
+        write_else(self, index);
+    }
+    self->skipped |= bit(index);
+    return true;
 }
 
 /* Is the call not made at all? Where `when` is about the elements, that is theirs to say. */
@@ -209,8 +231,7 @@ static void start_ready(struct composition *self)
             if ((self->started | self->skipped) & bit(i))
                 continue;
             if (is_hopeless(self, i)) {
-                self->skipped |= bit(i);
-                again = true;
+                again |= skip(self, i);
             } else if ((after & self->done) == after && may_start(self, i)) {
                 start(self, i);
                 again |= ((self->failed | self->done) & bit(i)) != 0; /* it ended at once */

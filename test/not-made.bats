@@ -45,6 +45,22 @@ setup_file() {
       "reply": 1,
       "failure": { "title": "{error.title}", "shown": "{shown}", "order": "{order}" }
     },
+    "GET /instead": {
+      "calls": {
+        "seen":  "odd GET /json?value=6&ms=200",
+        "bad":   "odd GET /not-json",
+        "slow":  "odd GET /json?value=7&ms=200",
+        "other": "odd GET /json?value={seen}",
+        "user":  { "call": "odd GET /json?value={bad.id}&{other}", "else": { "of": "{slow}", "bad": "{bad}" } },
+        "order": { "call": "odd POST /json?value={slow}", "else": "not made" },
+        "next":  "odd GET /json?value={user.of}",
+        "last":  { "call": "odd GET /json?value={user.of}", "else": { "of": "{user.of}" } },
+        "hid":   { "call": "odd GET /json?value={bad.id}", "else": "{never}" },
+        "never": "odd GET /json?value={slow}"
+      },
+      "reply": 1,
+      "failure": { "title": "{error.title}", "user": "{user}", "order": "{order}", "next": "{next}", "last": "{last}" }
+    },
     "GET /earlier": {
       "calls": {
         "order": "odd POST /json?status=404&value={first}",
@@ -125,6 +141,11 @@ post() { request POST "$1" -H 'Content-Type: application/json' --data-binary "$2
 @test "what the failure shows is still read, and nothing else, and never by changing something" {
   made 4 get /part
   expect 502 '{"title":"Odd service error","shown":2}'
+}
+
+@test "the else of a call that is not made is what the failure shows of it" {
+  made 3 get /instead
+  expect 502 '{"title":"Odd service error","user":{"of":7},"order":"not made","last":{"of":7}}'
 }
 
 @test "an earlier call is made all the same: it may be the one whose failure is told" {
