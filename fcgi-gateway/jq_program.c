@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "jq_prelude.h"
+#include "jq_stack.h"
 #include "jq_watch.h"
 #include "lib/buf.h"
 #include "lib/log.h"
@@ -266,7 +267,6 @@ static jq_state *borrow(struct jq_program *program, long long until_us)
 
 static void give_back(struct jq_program *program, jq_state *state)
 {
-    jq_start(state, jv_null(), 0); /* lets go of what the run has left */
     pthread_mutex_lock(&program->lock);
     program->idle[program->idle_count++] = state;
     pthread_cond_signal(&program->came_back);
@@ -342,7 +342,7 @@ static void halt(void *state)
         jq_halt(state, jv_invalid(), jv_invalid());
 }
 
-/* What the run has left goes when the state is used again; what can go back to the system does. */
+/* What the run has left goes, and what can go back to the system does. */
 static enum jq_outcome judge(jq_state *state, enum jq_watch_end end, const char **why)
 {
     if (end == JQ_WATCH_UNTOUCHED)
@@ -355,6 +355,17 @@ static enum jq_outcome judge(jq_state *state, enum jq_watch_end end, const char 
     *why = "the program took more than " STR_NUMBER(JQ_GROWTH_MIB) " MiB of memory";
     return JQ_FAILED;
 }
+
+/* One run: what jq_stack_call gets. */
+struct run {
+    jq_state *state;
+    struct str input;
+    long long until_us;
+    struct arena *arena;
+    struct str *output;
+    const char **why;
+    enum jq_outcome outcome;
+};
 
 static enum jq_outcome run(jq_state *state, struct str input, long long until_us,
     struct arena *arena, struct str *output, const char **why)
@@ -377,6 +388,14 @@ static enum jq_outcome run(jq_state *state, struct str input, long long until_us
     return judge(state, jq_watch_stop(&watch), why);
 }
 
+static void run_on_stack(void *context)
+{
+    struct run *self = context;
+    self->outcome =
+        run(self->state, self->input, self->until_us, self->arena, self->output, self->why);
+    jq_start(self->state, jv_null(), 0); /* lets go of what the run has left */
+}
+
 enum jq_outcome jq_program_run(struct jq_program *program, struct str input, long long deadline_us,
     struct arena *arena, struct str *output, const char **why)
 {
@@ -390,7 +409,8 @@ enum jq_outcome jq_program_run(struct jq_program *program, struct str input, lon
                        : "the program cannot be compiled";
         return is_late ? JQ_LATE : JQ_FAILED;
     }
-    enum jq_outcome outcome = run(state, input, until_us, arena, output, why);
+    struct run it = { state, input, until_us, arena, output, why, JQ_FAILED };
+    jq_stack_call(run_on_stack, &it);
     give_back(program, state);
-    return outcome;
+    return it.outcome;
 }

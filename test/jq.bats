@@ -50,6 +50,8 @@ setup_file() {
     "GET /words": { "reply": {"q":"{query.q}"}, "jq": "[.q | splits(\" *\")]" },
     "GET /find": { "reply": {"q":"{query.q}"}, "jq": ".q as $q | \"Central Perk\" | test($q)" },
     "GET /odd": { "reply": {"q":"{query.q}"}, "jq": "(.q | tonumber) as $n | -9223372036854775808 % $n" },
+    "POST /nest": { "reply": "{body}", "jq": "reduce .p[] as $x (null; {($x): .}) | tojson | length" },
+    "GET /nest": { "reply": 1, "jq": "until(false; {a: .})" },
     "GET /stubborn": { "reply": 1, "jq": "[range(100000)] | . - . | .[0]", "timeout": "200ms" }
   }
 }
@@ -196,6 +198,15 @@ ask() {
   expect 523
   ask /odd q=-1
   expect 200
+}
+
+@test "what a program nests by itself, as deep as a client wants, crashes nothing" {
+  local a
+  printf -v a '"a",%.0s' {1..20000}
+  request POST /nest -H 'Content-Type: application/json' -d "{\"p\":[${a%,}]}"
+  expect 200
+  get /nest
+  [[ $code == 523 || $code == 504 ]] # its memory or its time, whichever is over first
 }
 
 @test "what is nested as deep as may be does not hurt" {

@@ -337,6 +337,20 @@ static void nesting_does_not_overflow_a_small_stack(void **state)
     arena_clear(&arena);
 }
 
+/* Deeper than any input can be, and than the main thread's stack of 8 MiB lets libjq go, by a
+ * program's own loop. The last one nests until it is stopped. */
+static void a_value_that_a_program_nests_overflows_no_stack(void **state)
+{
+    static const struct check loops[] = {
+        { "reduce range(400000) as $i (null; [.]) | length", "0", "1", NULL },
+        { "reduce range(400000) as $i (null; [.])", "0", NULL, "nested too deep" },
+        { "until(false; {a: .})", "0", NULL, "more than 256 MiB of memory" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof loops / sizeof *loops; i++)
+        run_one(&loops[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -348,6 +362,7 @@ int main(void)
         cmocka_unit_test(many_are_checked_each_for_itself),
         cmocka_unit_test(many_threads_run_one_program),
         cmocka_unit_test(nesting_does_not_overflow_a_small_stack),
+        cmocka_unit_test(a_value_that_a_program_nests_overflows_no_stack),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
