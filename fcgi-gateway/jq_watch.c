@@ -121,6 +121,11 @@ bool jq_watch_start(
     return true;
 }
 
+void jq_watch_forget(void)
+{
+    watched = NULL;
+}
+
 enum jq_watch_end jq_watch_stop(struct jq_watch *watch)
 {
     watched = NULL;

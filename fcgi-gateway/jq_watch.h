@@ -36,6 +36,9 @@ void jq_watch_init(void);
 bool jq_watch_start(
     struct jq_watch *watch, long long until_us, void (*stop)(void *context), void *context);
 
+/* The calling thread has crashed, perhaps in a run: that is not looked after any more. */
+void jq_watch_forget(void);
+
 enum jq_watch_end jq_watch_stop(struct jq_watch *watch);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include "checker.h"
 #include "coalesce.h"
+#include "jq_watch.h"
 #include "live.h"
 #include "upstream.h"
 
@@ -61,6 +62,7 @@ void worker_end(struct request *request, void *context)
 bool worker_crashed(void *context)
 {
     struct worker *worker = context;
+    jq_watch_forget();
     bool is_free = caller_crashed(worker->caller);
     return coalesce_crashed(live_take(worker->slot)->coalescer) && is_free;
 }
