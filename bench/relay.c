@@ -23,7 +23,7 @@
 /* A connection from the web server, or one to the service. */
 struct end {
     int fd;
-    int client; /* of a connection to the service: for whom it asks */
+    int client; /* of a connection to the service: for whom it asks; -1: idle */
     int is_client, is_watched;
     size_t len;
     char bytes[REQUEST_MAX];
@@ -108,9 +108,25 @@ static void answer(int client, const char *body, size_t len)
     close(client);
 }
 
+/* The service closes what it has not been asked over for a while. */
+static void forget_idle(struct end *end)
+{
+    struct end **link = &idle;
+    while (*link != end)
+        link = &(*link)->next;
+    *link = end->next;
+    close(end->fd);
+    end->next = spare;
+    spare = end;
+}
+
 static void take_reply(struct end *end)
 {
     ssize_t got = recv(end->fd, end->bytes + end->len, sizeof end->bytes - end->len - 1, 0);
+    if (got <= 0 && end->client < 0) {
+        forget_idle(end);
+        return;
+    }
     if (got <= 0)
         err(1, "the service closed a connection");
     end->bytes[end->len += (size_t)got] = 0;
@@ -125,6 +141,7 @@ static void take_reply(struct end *end)
     if ((size_t)(end->bytes + end->len - body) < len)
         return;
     answer(end->client, body, len);
+    end->client = -1;
     end->next = idle;
     idle = end;
 }
