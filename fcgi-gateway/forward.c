@@ -22,7 +22,7 @@ static const struct str hop_by_hop[] = {
     STR("Upgrade"),
 };
 
-/* Fields of a request that the gateway or curl writes itself. Proxy would become HTTP_PROXY in a
+/* Fields of a request that the gateway writes itself. Proxy would become HTTP_PROXY in a
  * CGI program behind us, which some libraries take for the address of a proxy. */
 static const struct str request_own[] = {
     STR("Host"),

@@ -83,6 +83,7 @@ void kept_put(
         return;
     }
     memcpy(server, address->text.at, address->text.len);
+    drop_old(kept, now_us);
     if (kept->count == CONNECTIONS_KEPT)
         close(take_out(kept, 0));
     kept->list[kept->count++] = (struct kept){ { server, address->text.len }, fd, now_us };

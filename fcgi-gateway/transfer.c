@@ -85,7 +85,7 @@ void transfer_start(struct transferer *self, struct call *call, const struct tra
     transfer->call = call;
     transfer->address = terms->address;
     transfer->is_by_curl = is_by_curl(terms->address);
-    transfer->is_connected = transfer->is_final = transfer->head_given = false;
+    transfer->is_connected = transfer->was_sent = transfer->is_final = transfer->head_given = false;
     transfer->expects_status = true;
     transfer->may_be_kept = false;
     transfer->head_len = 0;

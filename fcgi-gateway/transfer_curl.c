@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "kept.h"
+#include "retry.h"
 #include "transfer_part.h"
 
 /* Idle connections are given up by us before the other side does (lighttpd: after 60 s). */
@@ -242,8 +243,9 @@ static struct curl_slist *field_lines(const struct call *call, const struct tran
  * streamed cannot be sent a second time. */
 static void set_method(CURL *easy, const struct call *call)
 {
-    bool is_kept_one_fit = transfer_flow_may_repeat(call) && !call->read;
+    bool is_kept_one_fit = retry_is_safe(str_of(call->method)) && !call->read;
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, is_kept_one_fit ? 0L : 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, is_kept_one_fit ? 0L : 1L);
     if (strcmp(call->method, "HEAD") == 0) {
         curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
         return;
@@ -291,16 +293,18 @@ static void set_handle(struct transfer *transfer, const struct transfer_terms *t
 /* --- its course --- */
 
 /* Once for the process; libcurl takes its time and memory for it, so not before it is needed. */
+static bool is_started;
 static void start_curl(void)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        abort();
+    is_started = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 struct curl_share *transfer_curl_new(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, start_curl);
+    if (!is_started)
+        return NULL;
     struct curl_share *share = calloc(1, sizeof *share);
     if (!share || !(share->multi = curl_multi_init())) {
         free(share);
@@ -346,6 +350,10 @@ static enum transfer_end end_of(CURLcode result)
         return TRANSFER_LATE_CONNECTION;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ISSUER_ERROR:
         return TRANSFER_NO_TLS;
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:

@@ -1,7 +1,7 @@
 /* transfer_flow: what goes up to a server and comes down from it, and what its end means.
  *
- * What happens in the course of an exchange, whatever the bytes travel by. None of it waits for the
- * client.
+ * What happens in the course of an exchange, whatever the bytes travel by. For what a client sends
+ * nothing here waits; what it gets, it is given by the call's own functions.
  */
 #include <errno.h>
 #include "head.h"
@@ -27,12 +27,6 @@
 
 /* Says a server how many milliseconds are left for its reply. */
 #define TIMEOUT_FIELD "X-Request-Timeout-Ms"
-
-bool transfer_flow_may_repeat(const struct call *call)
-{
-    return strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0 ||
-           strcmp(call->method, "OPTIONS") == 0;
-}
 
 void transfer_flow_fields(const struct call *call, struct str host, int left_ms,
     void (*add)(void *context, struct str name, struct str value), void *context)
@@ -213,6 +207,10 @@ static void judge_end(const struct transfer *transfer)
     case TRANSFER_NO_CONNECTION:
         set_outcome(call, CALL_UNREACHABLE, no_connection(transfer->os_error));
         break;
+    case TRANSFER_NO_DESCRIPTOR:
+        set_outcome(call, CALL_REFUSED, "No descriptor is free for a connection");
+        call->retry_after_s = 1;
+        break;
     case TRANSFER_LATE_CONNECTION:
         set_outcome(call, CALL_UNREACHABLE, "No connection in time");
         break;
@@ -234,7 +232,8 @@ static void judge_end(const struct transfer *transfer)
 void transfer_flow_judge(struct transfer *transfer)
 {
     struct call *call = transfer->call;
-    call->is_unsent = transfer->end != TRANSFER_WHOLE && transfer->end < TRANSFER_NOT_HTTP;
+    call->is_unsent =
+        transfer->end != TRANSFER_WHOLE && transfer->end < TRANSFER_NOT_HTTP && !transfer->was_sent;
     if (transfer->client_gone)
         set_outcome(call, CALL_GONE, "The client went away");
     else if (transfer->is_malformed)

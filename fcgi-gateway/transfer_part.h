@@ -18,6 +18,7 @@ enum transfer_end {
     TRANSFER_WHOLE,         /* the reply is over where it should be */
     TRANSFER_NO_NAME,       /* the host's name leads nowhere */
     TRANSFER_NO_CONNECTION, /* os_error says why */
+    TRANSFER_NO_DESCRIPTOR, /* of this process, for a connection */
     TRANSFER_LATE_CONNECTION,
     TRANSFER_NO_TLS,
     TRANSFER_NOT_HTTP,
@@ -30,6 +31,7 @@ struct socket_part {
     bool is_kept;        /* it served others before: it may turn out to be closed */
     bool is_connecting;  /* until it can be written to, or, with again_us, must be tried again */
     bool is_cut;         /* of the request's body not all was sent, and will not be */
+    bool is_reset;       /* by the other side, as a send has heard */
     bool is_reply_whole; /* the rest of the request's body is still sent */
     int connect_ms;      /* so long the connecting may take; 0: as long as all */
     long long connect_until_us, again_us;
@@ -58,6 +60,7 @@ struct transfer {
     bool is_connected;
     bool expects_status; /* the next line is a status line */
     int minor;           /* of the reply: HTTP/1.x */
+    bool was_sent;       /* once before, over a connection that ended without a reply */
     bool is_final;       /* the status line seen is not of a 1xx reply */
     bool head_given;     /* call->head was called, or there is none to call */
     size_t head_len;     /* of the reply, so far */
@@ -100,9 +103,6 @@ static inline void *transfer_need(void *memory)
  * time that is left. `add` is called for each field. */
 void transfer_flow_fields(const struct call *call, struct str host, int left_ms,
     void (*add)(void *context, struct str name, struct str value), void *context);
-
-/* GET, HEAD, OPTIONS: a second one does no harm (RFC 9110 section 9.2.2). */
-bool transfer_flow_may_repeat(const struct call *call);
 
 enum { FLOW_WAIT = -2, FLOW_GONE = -1 };
 

@@ -1,7 +1,7 @@
 /* transfer_socket: an exchange over a connected socket of our own, by HTTP/1.1 (RFC 9112).
  *
  * For unix sockets and addresses in digits: a request costs a send and a receive, and no more than
- * what it says has to be written and read. Never waits.
+ * what it says has to be written and read. Waits nowhere but in transfer_socket_receive.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include "head.h"
 #include "kept.h"
 #include "lib/log.h"
+#include "retry.h"
 #include "transfer_part.h"
 
 /* What is read of a request's body at once. */
@@ -104,7 +105,8 @@ static void send_request(struct transfer *transfer)
     struct socket_part *part = &transfer->socket;
     bool is_piece_read = false;
     while (part->unsent.len > 0 || (!is_piece_read && (is_piece_read = read_piece(transfer)))) {
-        int more = part->body_left > 0 ? MSG_MORE : 0;
+        bool is_more_there = part->body_left > 0 && !transfer->call->body_fd;
+        int more = is_more_there ? MSG_MORE : 0;
         ssize_t sent =
             send(part->fd, part->unsent.at, part->unsent.len, MSG_NOSIGNAL | MSG_DONTWAIT | more);
         if (sent < 0 && errno == EINTR)
@@ -112,6 +114,7 @@ static void send_request(struct transfer *transfer)
         if (sent < 0 && (errno == EAGAIN || errno == ENOBUFS))
             return;
         if (sent < 0) {
+            part->is_reset = errno != EPIPE;
             cut(transfer);
             break;
         }
@@ -166,7 +169,8 @@ static void connect_on(struct transfer *transfer)
         return;
     }
     transfer->os_error = error;
-    end(transfer, TRANSFER_NO_CONNECTION);
+    end(transfer,
+        error == EMFILE || error == ENFILE ? TRANSFER_NO_DESCRIPTOR : TRANSFER_NO_CONNECTION);
 }
 
 static void begin_request(struct transfer *transfer)
@@ -182,6 +186,13 @@ static void begin_request(struct transfer *transfer)
         connect_on(transfer);
 }
 
+/* What changes something must not arrive twice, and a body that is streamed cannot be sent a second
+ * time (RFC 9110 section 9.2.2): such a call has a connection of its own, for itself alone. */
+static bool may_use_kept(const struct call *call)
+{
+    return retry_is_safe(str_of(call->method)) && !call->read;
+}
+
 void transfer_socket_start(
     struct transfer *transfer, const struct transfer_terms *terms, struct kept_connections *kept)
 {
@@ -192,9 +203,7 @@ void transfer_socket_start(
         .fd = -1, .connect_ms = terms->connect_ms, .head = write_head(call, terms)
     };
     buf_init(&part->line, call->arena);
-    /* What changes something must not arrive twice, and a body that is streamed cannot be sent a
-     * second time (RFC 9110 section 9.2.2): a connection of their own. */
-    if (transfer_flow_may_repeat(call) && !call->read)
+    if (may_use_kept(call))
         part->fd = kept_take(kept, transfer->address, now_us);
     part->is_kept = transfer->is_connected = part->fd >= 0;
     begin_request(transfer);
@@ -293,9 +302,10 @@ static void lose(struct transfer *transfer, bool is_in_order)
     if (part->is_kept && transfer->head_len == 0) {
         close(part->fd);
         part->fd = -1;
-        part->is_kept = part->is_cut = transfer->is_connected = false;
+        part->is_kept = part->is_cut = part->is_reset = transfer->is_connected = false;
+        transfer->was_sent = true;
         begin_request(transfer);
-    } else if (is_in_order && transfer->head_given &&
+    } else if (is_in_order && !part->is_reset && transfer->head_given &&
                framing_is_ended_by_close(&transfer->framing)) {
         finish(transfer, 0);
     } else {
@@ -313,8 +323,7 @@ static void receive(struct transfer *transfer, char *bytes, size_t size, int fla
         flags = MSG_DONTWAIT;
         if (got > 0)
             take(transfer, bytes, (size_t)got);
-    } while (!transfer->is_over && !part->is_reply_whole &&
-             (got == (ssize_t)size || (got < 0 && errno == EINTR)));
+    } while (got < 0 && errno == EINTR);
     if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR))
         lose(transfer, got == 0);
 }
@@ -375,7 +384,7 @@ void transfer_socket_end(struct transfer *transfer, struct kept_connections *kep
 {
     struct socket_part *part = &transfer->socket;
     bool is_fit = transfer->is_over && transfer->end == TRANSFER_WHOLE && transfer->may_be_kept &&
-                  !part->is_cut;
+                  !part->is_cut && may_use_kept(transfer->call);
     if (is_fit)
         kept_put(kept, transfer->address, part->fd, log_clock_us());
     else if (part->fd >= 0)

@@ -217,7 +217,9 @@ static void conclude(struct course *course, bool is_repeated, long long now_us)
 {
     struct call *call = course->call;
     bool is_given_up = call->outcome == CALL_GONE && !course->is_dropped;
-    if (!call->only_server && !is_given_up && !is_cut_short(course, now_us))
+    bool is_ours =
+        is_given_up || call->outcome == CALL_REFUSED; /* it says nothing of the service */
+    if (!call->only_server && !is_ours && !is_cut_short(course, now_us))
         tell(course, verdict_of(call), is_repeated, now_us);
     if (!call->only_server)
         attempt_end(&course->attempt);
@@ -233,7 +235,7 @@ static void settle(struct course *course)
     const struct call *call = course->call;
     bool is_repeated = course->is_dropped;
     if (!call->only_server && !is_repeated && call->outcome != CALL_GONE &&
-        verdict_of(call) != BREAKER_GOOD)
+        call->outcome != CALL_REFUSED && verdict_of(call) != BREAKER_GOOD)
         is_repeated = wants_repeat(course, verdict_for_retry(call));
     conclude(course, is_repeated, log_clock_us());
 }

@@ -14,6 +14,7 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "fcgi-gateway/transfer.h"
@@ -682,6 +683,48 @@ static void kept_connections_that_end(void **state)
         }
 }
 
+/* It would never be used again, and there might be very many of them. */
+static void what_changes_something_leaves_no_connection(void **state)
+{
+    static const struct answer answers[] = { { STR(GOOD_3), KEEP, false } };
+    (void)state;
+    for (int way = SOCKET; way < WAYS; way++) {
+        struct transferer *transferer = transferer_new();
+        struct call call = call_of("POST");
+        long long until_us = log_clock_us() + PATIENCE_MS * 1000LL;
+        begin_to_serve(answers, WHOLE);
+        exchange(transferer, &call, way);
+        assert_int_equal(call.outcome, CALL_OK);
+        while (server.connections[0].fd >= 0 && log_clock_us() < until_us)
+            serve();
+        assert_int_equal(server.connections[0].fd, -1);
+        transferer_free(transferer);
+        end_to_serve();
+    }
+}
+
+/* The service is not to blame. */
+static void no_descriptor_is_free(void **state)
+{
+    struct rlimit former, none;
+    struct transferer *transferer = transferer_new();
+    struct call call = call_of("GET");
+    (void)state;
+    int highest = dup(server.listener);
+    getrlimit(RLIMIT_NOFILE, &former);
+    none = (struct rlimit){ (rlim_t)highest, former.rlim_max };
+    close(highest);
+    for (int fd = 0; fd < highest; fd++)
+        assert_true(fcntl(fd, F_GETFD) >= 0); /* no gap below */
+    setrlimit(RLIMIT_NOFILE, &none);
+    start_call(transferer, &call, SOCKET, 0);
+    setrlimit(RLIMIT_NOFILE, &former);
+    assert_ptr_equal(transfer_next(transferer, log_clock_us() + TURN_US), &call);
+    assert_int_equal(call.outcome, CALL_REFUSED);
+    assert_true(call.is_unsent && call.retry_after_s > 0);
+    transferer_free(transferer);
+}
+
 /* libcurl does not count a line that is not complete. It is a GET, and a second one does no harm.
  */
 static void a_kept_connection_that_ends_in_the_first_line(void **state)
@@ -744,6 +787,7 @@ static void early_replies(void **state)
             "302 Content-Length=3 'abc'" },
         /* With bytes unread in it, the server's end is a reset: is that the end of the reply? */
         { { STR("HTTP/1.1 413 ?\r\n\r\nabc"), CLOSE, true }, BROKE_OFF },
+        { { STR("HTTP/1.1 200 ?\r\n\r\nabc"), RESET, true }, BROKE_OFF },
     };
     (void)state;
     for (size_t i = 0; i < COUNT(checks); i++)
@@ -877,6 +921,8 @@ int main(void)
         cmocka_unit_test(heads_that_are_too_long),
         cmocka_unit_test(kept_connections_that_end),
         cmocka_unit_test(a_kept_connection_that_ends_in_the_first_line),
+        cmocka_unit_test(what_changes_something_leaves_no_connection),
+        cmocka_unit_test(no_descriptor_is_free),
         cmocka_unit_test(early_replies),
         cmocka_unit_test(a_client_that_sends_to_nobody),
         cmocka_unit_test(an_end_that_comes_with_the_clients_bytes),
