@@ -1,5 +1,6 @@
 /* framing: where the body of a reply ends, and what of the bytes is its content. */
 #include "framing.h"
+#include "lib/text.h"
 
 /* Digits of a length, and of a chunk's size: more would not fit into 64 bits. */
 #define LENGTH_DIGITS_MAX 18
@@ -70,17 +71,6 @@ bool framing_begin(struct framing *framing, const struct call *call)
     return read_length(length, &framing->left);
 }
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 static struct str take_content(struct framing *framing, struct str *bytes)
 {
     size_t len = bytes->len < framing->left ? bytes->len : (size_t)framing->left;
@@ -108,7 +98,7 @@ static bool take_behind_size(struct framing *framing, char c)
 /* One character of a chunk's size. `ignored` counts its digits meanwhile. */
 static bool take_size(struct framing *framing, char c)
 {
-    int digit = digit_of(c);
+    int digit = text_hex(c);
     if (digit >= 0) {
         framing->left = framing->left * 16 + (uint64_t)digit;
         framing->state = CHUNK_SIZE;
@@ -138,7 +128,7 @@ static bool take_character(struct framing *framing, char c)
 {
     switch ((enum chunk_state)framing->state) {
     case CHUNK_SIZE_FIRST:
-        return digit_of(c) >= 0 && take_size(framing, c);
+        return text_hex(c) >= 0 && take_size(framing, c);
     case CHUNK_SIZE:
         return take_size(framing, c);
     case CHUNK_BLANK:

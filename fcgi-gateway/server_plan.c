@@ -3,30 +3,22 @@
  * Knows what an address looks like; knows nothing of how one server is chosen.
  */
 #include "server_plan.h"
-#include <ctype.h>
 #include "host.h"
+#include "lib/text.h"
 
 #define SOCKET_PATH_MAX 107 /* what struct sockaddr_un has room for, and a NUL */
 #define WEIGHT_MAX 100      /* who needs more needs other servers */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* A line end that came along from somewhere is a part of no path and of no key. */
-static bool has_control(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (iscntrl((unsigned char)text.at[i]))
-            return true;
-    return false;
-}
-
-/* "http://host:port" or "unix:path". */
+/* "http://host:port" or "unix:path". A line end that came along from somewhere is a part of no
+ * path, nor of a key (server_plan_read_balance). */
 static void set_address(
     struct settings *settings, uint32_t node, struct address *address, struct str text)
 {
     const char *server = arena_copy(settings->arena, text.at, text.len);
     address->text = text;
-    if (strncmp(server, "unix:", 5) == 0 && server[5] && !has_control(text)) {
+    if (strncmp(server, "unix:", 5) == 0 && server[5] && !text_has_control(text)) {
         if (strlen(server + 5) > SOCKET_PATH_MAX)
             setting_mistake(
                 settings, node, "the path of a unix socket has at most %d bytes", SOCKET_PATH_MAX);
@@ -139,7 +131,7 @@ void server_plan_read_balance(struct settings *settings, uint32_t node, void *ta
         upstream->balance.kind = BALANCE_LEAST_TIME;
     else if (str_is(text, "round_robin"))
         upstream->balance.kind = BALANCE_ROUND_ROBIN;
-    else if (str_is(first, "hash") && !has_control(text))
+    else if (str_is(first, "hash") && !text_has_control(text))
         read_hash(settings, node, text, upstream);
     else
         setting_mistake(settings, node,

@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include "lib/buf.h"
+#include "lib/text.h"
 #include "quantity.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000)
@@ -194,19 +195,11 @@ bool setting_template_text(struct settings *settings, uint32_t node, struct str 
     return read_text(settings, node, text, true);
 }
 
-static bool has_control(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (iscntrl((unsigned char)text.at[i]))
-            return true;
-    return false;
-}
-
 bool setting_name(struct settings *settings, uint32_t node, struct str *text)
 {
     if (!setting_text(settings, node, text))
         return false;
-    if (!has_control(*text))
+    if (!text_has_control(*text))
         return true;
     setting_mistake(settings, node, "a name has no control characters");
     return false;
@@ -217,7 +210,7 @@ bool setting_is_word(struct str text, const char *others)
     for (size_t i = 0; i < text.len; i++)
         if (text.at[i] == ' ' || strchr(others, text.at[i]))
             return false;
-    return text.len > 0 && !has_control(text);
+    return text.len > 0 && !text_has_control(text);
 }
 
 /* A bare number, where a text with a unit belongs: a mistake. */

@@ -5,7 +5,7 @@
  * the tree is about requests.
  */
 #include "pattern.h"
-#include <ctype.h>
+#include "text.h"
 #include "uri.h"
 
 static const char *const method_names[METHOD_COUNT] = {
@@ -109,17 +109,6 @@ static const char *read_parameter(
     return add_name(pattern, name);
 }
 
-/* The web server refuses those, however they are written: lighttpd/common.conf. */
-static bool has_control(struct str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        if (iscntrl((unsigned char)text.at[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const char *read_fixed(struct pattern_segment *segment, struct str text, struct arena *arena)
 {
     segment->kind = SEGMENT_FIXED;
@@ -132,7 +121,8 @@ static const char *read_fixed(struct pattern_segment *segment, struct str text, 
     if (!uri_decode(text, arena, &segment->text)) {
         return "broken percent-encoding or UTF-8 in the path (a '%' itself is written %25)";
     }
-    if (has_control(segment->text)) {
+    /* The web server refuses those, however they are written: lighttpd/common.conf. */
+    if (text_has_control(segment->text)) {
         return "the path has a control character, which no request can have";
     }
     if (str_is(segment->text, ".") || str_is(segment->text, "..")) {

@@ -4,6 +4,7 @@
  * program's locale is that of whoever started it, and must not change what a service answers.
  */
 #include "text.h"
+#include <ctype.h>
 #include <locale.h>
 #include <pthread.h>
 #include <stdint.h>
@@ -88,6 +89,16 @@ size_t text_put(char *out, unsigned code_point)
     }
     out[0] = (char)(0xF00u >> len | code_point); /* as many leading ones as bytes */
     return len;
+}
+
+bool text_has_control(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (iscntrl((unsigned char)text.at[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 int text_hex(char c)

@@ -19,6 +19,9 @@ bool text_is_utf8(struct str text);
  */
 size_t text_put(char *out, unsigned code_point);
 
+/* Has it a control character of ASCII, such as a line end or NUL? */
+bool text_has_control(struct str text);
+
 /* What a hex digit stands for, 0-15, or -1 where `c` is none. */
 int text_hex(char c);
 
