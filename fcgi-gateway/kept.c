@@ -7,11 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CONNECTIONS_KEPT 32
-
-/* They are given up by us before lighttpd does (60 s): a request is never sent into one that the
- * other side is just closing. */
-#define IDLE_MAX_US (30 * 1000000LL)
+#define IDLE_MAX_US (KEPT_IDLE_MAX_S * 1000000LL)
 
 struct kept {
     struct str server; /* its text in the file, a copy: configurations come and go */
@@ -20,7 +16,7 @@ struct kept {
 };
 
 struct kept_connections {
-    struct kept list[CONNECTIONS_KEPT];
+    struct kept list[KEPT_MAX];
     int count;
 };
 
@@ -84,7 +80,7 @@ void kept_put(
     }
     memcpy(server, address->text.at, address->text.len);
     drop_old(kept, now_us);
-    if (kept->count == CONNECTIONS_KEPT)
+    if (kept->count == KEPT_MAX)
         close(take_out(kept, 0));
     kept->list[kept->count++] = (struct kept){ { server, address->text.len }, fd, now_us };
 }

@@ -4,6 +4,13 @@
 
 #include "address.h"
 
+/* So many idle connections one thread keeps, also by libcurl. */
+#define KEPT_MAX 32
+
+/* They are given up by us before lighttpd does (60 s): a request is never sent into one that the
+ * other side is just closing. */
+#define KEPT_IDLE_MAX_S 30
+
 struct kept_connections;
 
 /* NULL where it cannot be had. */

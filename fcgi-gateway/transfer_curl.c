@@ -13,12 +13,6 @@
 #include "retry.h"
 #include "transfer_part.h"
 
-/* Idle connections are given up by us before the other side does (lighttpd: after 60 s). */
-#define CONNECTION_IDLE_MAX_S 30L
-
-/* Of one thread. */
-#define CONNECTIONS_KEPT 32L
-
 /* A service that comes back under another address must be found soon (a container that was
  * made anew); kept-alive connections make look-ups rare. */
 #define ADDRESS_KEPT_S 1L
@@ -177,7 +171,7 @@ static void set_constants(struct transfer *transfer)
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
     curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
-    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, CONNECTION_IDLE_MAX_S);
+    curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)KEPT_IDLE_MAX_S);
     curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, ADDRESS_KEPT_S);
     curl_easy_setopt(
         easy, CURLOPT_DNS_SHUFFLE_ADDRESSES, 1L); /* a name's addresses share the load */
@@ -310,7 +304,7 @@ struct curl_share *transfer_curl_new(void)
         free(share);
         return NULL;
     }
-    curl_multi_setopt(share->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_KEPT);
+    curl_multi_setopt(share->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_MAX);
     curl_multi_setopt(share->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
     return share;
 }
