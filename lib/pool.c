@@ -11,10 +11,7 @@
 #include "pool_part.h"
 
 /* Milliseconds. */
-#define REVIEW_MS 5000     /* threads that were never needed for this long are too many */
 #define DRAIN_MS 5000      /* how long a stop goes on taking what comes in without a pause */
-#define QUIET_MS 60000     /* how long after a crash a moment without requests is waited for */
-#define QUIET_AGAIN_MS 5   /* it is looked for so often */
 #define CRASH_STOP_MS 5000 /* then nothing is accepted: threads may wait for a lost lock */
 #define WAKE_AGAIN_MS 2    /* a signal just before accept is missed, so it is sent again */
 
@@ -26,40 +23,14 @@ static unsigned count_seats(const struct pool *pool, enum seat_state state)
     return count;
 }
 
-/* Until SIGTERM (true), a crash or a failure. */
-static bool wait_for_end(struct pool *pool)
+static void review(void *context)
 {
-    long long reviewed_us = log_clock_us();
-    while (!atomic_load(&pool->is_crashed) && !atomic_load(&pool->is_failed)) {
-        int number = seat_wait_main(true, REVIEW_MS);
-        if (number == SIGTERM)
-            return true;
-        if (number == SIGHUP && pool->work->reload)
-            pool->work->reload(pool->work->context);
-        if (log_clock_us() - reviewed_us >= REVIEW_MS * 1000LL) {
-            pool_size_review(pool);
-            reviewed_us = log_clock_us();
-        }
-    }
-    return false;
+    pool_size_review(context);
 }
 
-static bool is_sigterm_pending(void)
+static unsigned count_busy(void *context)
 {
-    sigset_t set;
-    return sigpending(&set) == 0 && sigismember(&set, SIGTERM);
-}
-
-/* After a crash: a moment without requests, so that starting anew delays none; but not for long,
- * and not at all where requests wait for what the crashed thread holds: there would be no such
- * moment. A SIGTERM ends the wait and stays pending; so does a SIGHUP, for the program that starts
- * anew. */
-static void wait_for_quiet(struct pool *pool)
-{
-    long long until_us = log_clock_us() + QUIET_MS * 1000LL;
-    while (count_seats(pool, SEAT_BUSY) > 0 && log_clock_us() < until_us &&
-           !atomic_load(&pool->is_stuck) && !is_sigterm_pending())
-        seat_wait_main(false, QUIET_AGAIN_MS);
+    return count_seats(context, SEAT_BUSY);
 }
 
 /* Takes no new connection and waits for the threads. Is it final, what waits in the socket is taken
@@ -73,11 +44,12 @@ static void stop(struct pool *pool, bool is_final)
     atomic_store(&pool->is_stopping, true);
 
     while (atomic_load(&pool->threads) > atomic_load(&pool->lost)) {
-        if (atomic_load(&pool->is_crashed) && log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
+        if (atomic_load(&pool->oversight.is_crashed) &&
+            log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
             return;
         pool_size_wake(pool, pool->seat_count);
         bool is_missed = count_seats(pool, SEAT_ACCEPTING) > 0;
-        seat_wait_main(false, is_missed ? WAKE_AGAIN_MS : REVIEW_MS);
+        seat_wait_main(false, is_missed ? WAKE_AGAIN_MS : OVERSIGHT_REVIEW_MS);
     }
 }
 
@@ -93,11 +65,9 @@ static struct pool *pool_new(
         return NULL;
     }
 
-    *pool = (struct pool){ .work = work,
-        .listener = listener,
-        .main = pthread_self(),
-        .seats = seats,
-        .seat_count = seat_count };
+    *pool = (struct pool){
+        .work = work, .listener = listener, .seats = seats, .seat_count = seat_count
+    };
     pthread_mutex_init(&pool->lock, NULL);
     queue_init(&pool->queue);
     for (unsigned i = 0; i < seat_count; i++) {
@@ -124,18 +94,19 @@ enum pool_end pool_run(
     if (!pool)
         return POOL_FAILED;
 
-    seat_init_signals();
+    const struct overseen overseen = { .context = pool,
+        .review = review,
+        .busy = count_busy,
+        .reload = work->reload,
+        .reload_context = work->context };
+    oversight_begin(&pool->oversight);
     for (int i = 0; i < IDLE_MIN; i++)
         pool_size_grow(pool);
-    bool is_final = wait_for_end(pool);
-    if (!is_final && atomic_load(&pool->is_crashed)) {
-        wait_for_quiet(pool);
-        is_final = is_sigterm_pending();
-    }
+    bool is_final = oversight_wait(&pool->oversight, &overseen);
     stop(pool, is_final);
 
     /* After a crash no memory is touched any more, not even to free it. */
-    if (atomic_load(&pool->is_crashed))
+    if (atomic_load(&pool->oversight.is_crashed))
         return is_final ? POOL_STOPPED_CRASHED : POOL_CRASHED;
     pool_free(pool);
     return is_final ? POOL_STOPPED : POOL_FAILED;

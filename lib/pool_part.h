@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "oversight.h"
 #include "pool.h"
 #include "seat.h"
 
@@ -12,7 +13,7 @@
 struct pool {
     const struct pool_work *work;
     struct listener *listener;
-    pthread_t main;
+    struct oversight oversight;
     struct seat *seats; /* seat_count of them */
     unsigned seat_count;
 
@@ -27,10 +28,8 @@ struct pool {
     atomic_uint refused;     /* connections, in this time of overload; 0: there is none */
     unsigned refused_before; /* the same at the last review; the main thread's */
 
-    atomic_bool is_stopping, is_crashed, is_failed;
-    atomic_bool is_stuck;        /* a crashed thread holds what the others come to wait for */
+    atomic_bool is_stopping;
     atomic_llong drain_until_us; /* the last moment to take a connection once it is stopping */
-    atomic_llong trouble_us;     /* when something was last complained of */
 };
 
 /* pool_thread: what a thread does in its seat until it leaves. The argument is a struct seat. */
@@ -49,8 +48,5 @@ void pool_size_wake(struct pool *pool, unsigned count);
 /* Gives back the stacks of threads that have left; another time, where a thread is being started.
  */
 void pool_size_join(struct pool *pool);
-
-/* Logs a trouble; where it comes often, not every time. `error` is an errno. */
-void pool_size_complain(struct pool *pool, const char *what, int error);
 
 #endif

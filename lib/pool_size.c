@@ -9,27 +9,10 @@
 #include <string.h>
 #include "log.h"
 
-#define COMPLAIN_MS 1000 /* trouble is logged, and another thread tried, once in this time */
-
 /* What a handler needs is small (bodies live in arenas); 1,000 threads are then 256 MiB of address
  * space. The guard is larger than a frame that could skip it. */
 #define STACK_SIZE (256 * 1024)
 #define STACK_GUARD_SIZE (64 * 1024)
-
-/* The same trouble comes to all threads at once, and often: most of it is not logged. */
-static bool is_trouble_fresh(struct pool *pool)
-{
-    long long last = atomic_load(&pool->trouble_us);
-    return last != 0 && log_clock_us() - last < COMPLAIN_MS * 1000LL;
-}
-
-void pool_size_complain(struct pool *pool, const char *what, int error)
-{
-    long long last = atomic_load(&pool->trouble_us);
-    if (!is_trouble_fresh(pool) &&
-        atomic_compare_exchange_strong(&pool->trouble_us, &last, log_clock_us()))
-        log_event("%s: %s", what, strerrordesc_np(error));
-}
 
 /* A seat without a thread; there is one. With the lock held. */
 static struct seat *find_seat(struct pool *pool)
@@ -70,7 +53,7 @@ static void add_thread(struct pool *pool)
     if (error) {
         atomic_fetch_sub(&pool->idle, 1);
         atomic_fetch_sub(&pool->threads, 1);
-        pool_size_complain(pool, "cannot start a thread", error);
+        oversight_complain(&pool->oversight, "cannot start a thread", error);
     }
 }
 
@@ -81,7 +64,7 @@ void pool_size_grow(struct pool *pool)
 
     pthread_mutex_lock(&pool->lock);
     if (atomic_load(&pool->threads) < pool->seat_count && !atomic_load(&pool->is_stopping) &&
-        !is_trouble_fresh(pool))
+        !oversight_is_troubled(&pool->oversight))
         add_thread(pool);
     pthread_mutex_unlock(&pool->lock);
 }

@@ -56,13 +56,13 @@ static bool survive_accept(struct pool *pool, int error)
     case LISTENER_AGAIN:
         return true;
     case LISTENER_FULL:
-        pool_size_complain(pool, "cannot accept", error);
+        oversight_complain(&pool->oversight, "cannot accept", error);
         nanosleep(&pause, NULL);
         return true;
     case LISTENER_USELESS:
-        pool_size_complain(pool, "cannot accept any more", error);
-        atomic_store(&pool->is_failed, true);
-        seat_call_main(pool->main);
+        oversight_complain(&pool->oversight, "cannot accept any more", error);
+        atomic_store(&pool->oversight.is_failed, true);
+        seat_call_main(pool->oversight.main);
     }
     return false;
 }
@@ -74,11 +74,11 @@ _Noreturn static void lose_thread(struct seat *seat, void *thread)
     struct pool *pool = seat->pool;
 
     if (pool->work->is_stuck && pool->work->is_stuck(thread))
-        atomic_store(&pool->is_stuck, true);
+        atomic_store(&pool->oversight.is_stuck, true);
     atomic_store(&seat->state, SEAT_LOST);
     atomic_fetch_add(&pool->lost, 1);
-    atomic_store(&pool->is_crashed, true);
-    seat_call_main(pool->main);
+    atomic_store(&pool->oversight.is_crashed, true);
+    seat_call_main(pool->oversight.main);
     for (;;)
         pause();
 }
@@ -90,7 +90,7 @@ static void leave(struct seat *seat)
 
     atomic_store(&seat->state, SEAT_LEFT);
     atomic_fetch_sub(&pool->threads, 1);
-    seat_call_main(pool->main);
+    seat_call_main(pool->oversight.main);
 }
 
 enum turn { SERVE, REFUSE, LEAVE };
@@ -222,7 +222,7 @@ void *pool_thread_run(void *argument)
     void *thread = pool->work->thread_start(pool->work->context);
     if (!thread) {
         atomic_fetch_sub(&pool->idle, 1);
-        pool_size_complain(pool, "cannot start a thread", ENOMEM);
+        oversight_complain(&pool->oversight, "cannot start a thread", ENOMEM);
     }
     while (thread && (turn = next_turn(seat, &arrival)) != LEAVE) {
         bool is_well =
