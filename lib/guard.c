@@ -19,10 +19,15 @@
 
 static const int crash_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
 
+/* Of one guard_call, on its stack. */
+struct guard_place {
+    sigjmp_buf back;
+    volatile sig_atomic_t number; /* of the signal that jumped back */
+};
+
 /* Of each thread, as a signal handler has no other way to know where its thread wants to go. */
 static _Thread_local struct {
-    sigjmp_buf *back; /* NULL outside of guard_call */
-    int number;       /* of the signal that jumped back */
+    struct guard_place *place; /* NULL outside of guard_call */
     void *stack;
     stack_t former_stack; /* a sanitizer's own, which it wants to find at the thread's end */
 } guard;
@@ -31,9 +36,9 @@ static void on_crash(int number, siginfo_t *info, void *unused)
 {
     (void)unused;
     /* SI_USER: sent by kill(1) to the program, which is no crash of this thread. */
-    if (guard.back && info->si_code != SI_USER) {
-        guard.number = number;
-        siglongjmp(*guard.back, 1);
+    if (guard.place && info->si_code != SI_USER) {
+        guard.place->number = number;
+        siglongjmp(guard.place->back, 1);
     }
 
     signal(number, SIG_DFL);
@@ -69,17 +74,26 @@ void guard_thread_stop(void)
     munmap(guard.stack, SIGNAL_STACK_SIZE);
 }
 
+/* A function of its own: what runs between two calls may have gone on in another thread, and a
+ * compiler may think that a thread's variables stay where they were. */
+__attribute__((noinline)) struct guard_place *guard_exchange(struct guard_place *place)
+{
+    struct guard_place *former = guard.place;
+    guard.place = place;
+    return former;
+}
+
 int guard_call(void (*run)(void *argument), void *argument)
 {
-    sigjmp_buf back;
+    struct guard_place place;
 
-    guard.number = 0;
-    if (sigsetjmp(back, 0) == 0) {
-        guard.back = &back;
+    place.number = 0;
+    if (sigsetjmp(place.back, 0) == 0) {
+        guard_exchange(&place);
         run(argument);
     }
-    guard.back = NULL;
-    return guard.number;
+    guard_exchange(NULL);
+    return place.number;
 }
 
 /* Not pthread_mutex_clocklock, which gcc's TSan does not know. */

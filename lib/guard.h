@@ -20,6 +20,12 @@ void guard_thread_stop(void);
 /* Calls run(argument). Returns 0, or the number of the signal that ended it. */
 int guard_call(void (*run)(void *argument), void *argument);
 
+/* Where a thread comes back to from a crash belongs to the code that it runs, not to the thread:
+ * who lets a thread run something else in between (fiber) puts the place of that here, and gets
+ * what was there. NULL: outside of guard_call. */
+struct guard_place;
+struct guard_place *guard_exchange(struct guard_place *place);
+
 /* In a thread that has crashed, and that may hold this lock itself: waits a moment at most. False
  * where it was not free; for others it is then lost until the program starts anew. */
 bool guard_lock(pthread_mutex_t *lock);
