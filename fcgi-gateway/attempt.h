@@ -14,13 +14,13 @@ enum attempt_step {
     ATTEMPT_REFUSED, /* must not be made: `why`, `retry_after_us` */
 };
 
-/* A call's attempts, one after the other. Of the caller of a thread, who keeps it where it is. All
+/* A call's attempts, one after the other. Of a caller, who keeps it where it is. All
  * zero but for the first five is a new one. */
 struct attempt {
     struct bulkhead_waiter waiter; /* first: a pointer to it is one to the attempt */
     const struct upstream *upstream;
     struct transferer *wakes;
-    uint64_t *seed; /* of the thread's random numbers */
+    uint64_t *seed; /* of random numbers */
     bool is_unsafe; /* its method may change something: it tries no sick server if others can */
 
     enum attempt_step step;
@@ -61,7 +61,7 @@ void attempt_tell(struct attempt *self, struct attempt_result how, long long now
  * nothing of the service. */
 void attempt_end(struct attempt *self);
 
-/* The same after a crash of its thread, which may hold the lock: false then, after a while. */
+/* The same after a crash of its request, which may hold the lock: false then, after a while. */
 bool attempt_crashed(struct attempt *self);
 
 /* May another one follow? In `question` attempts and draw are filled in here. */

@@ -1,18 +1,19 @@
 /* coalesce: identical requests at the same time share one reply: the first asks, the others wait.
  *
  * A lock of a shard covers its flights and all seats in them. It is held for pointers and for
- * waking followers, never during a wait. A seat is in a flight, or it is nobody's but its thread's:
+ * waking followers, never during a wait. A seat is in a flight, or it is nobody's but its request's:
  * who takes a seat off says in the same breath what becomes of it.
  */
 #include "coalesce.h"
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "hash.h"
+#include "lib/fiber.h"
 #include "lib/guard.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 
 #define SHARDS 16 /* a power of two */
 #define BUCKETS 64
@@ -23,8 +24,8 @@ struct flight {
     uint64_t hash;
     struct coalesce_seat *first, **end; /* those who wait, in the order of their coming */
     unsigned followers;
-    pthread_t leader;
-    bool is_left; /* its leader has crashed: whoever comes next leads */
+    const void *leader; /* of fiber_self */
+    bool is_left;       /* its leader has crashed: whoever comes next leads */
     atomic_llong moved_us;
     size_t key_len;
     char key[];
@@ -82,7 +83,7 @@ static struct flight *begin(struct shard *shard, uint64_t hash, struct str key)
     if (!flight)
         return NULL;
     *flight = (struct flight){
-        .next = *bucket(shard, hash), .hash = hash, .leader = pthread_self(), .key_len = key.len
+        .next = *bucket(shard, hash), .hash = hash, .leader = fiber_self(), .key_len = key.len
     };
     flight->end = &flight->first;
     memcpy(flight->key, key.at, key.len);
@@ -93,7 +94,7 @@ static struct flight *begin(struct shard *shard, uint64_t hash, struct str key)
 static void lead(struct flight *flight, struct coalesce_seat *seat)
 {
     seat->flight = flight;
-    flight->leader = seat->thread;
+    flight->leader = seat->owner;
     flight->is_left = false;
     atomic_store_explicit(&flight->moved_us, 0, memory_order_relaxed);
 }
@@ -122,7 +123,7 @@ enum coalesce_role coalesce_join(
     *seat = (struct coalesce_seat){ .role = COALESCE_ALONE,
         .deadline_us = deadline_us,
         .hash = hash,
-        .thread = pthread_self(),
+        .owner = fiber_self(),
         .wake_fd = -1 };
     pthread_mutex_lock(&shard->lock);
     struct flight *flight = find(shard, hash, key);
@@ -265,7 +266,7 @@ static enum coalesce_role wait_once(
         { .fd = client ? client->fd : -1, .events = POLLIN },
     };
     int client_ms = client ? client->wait_ms(client->context) : wait_ms;
-    int count = poll(fds, 2, client_ms < wait_ms ? client_ms : wait_ms);
+    int count = loop_poll(fds, 2, client_ms < wait_ms ? client_ms : wait_ms);
     bool is_gone = count > 0 && !fds[0].revents && fds[1].revents;
     return is_gone ? COALESCE_GONE : COALESCE_FOLLOWS;
 }
@@ -299,23 +300,23 @@ enum coalesce_role coalesce_wait(struct coalescer *coalescer, struct coalesce_se
 
 /* --- after a crash, under the shard's lock --- */
 
-static void take_off_all_of(struct flight *flight, pthread_t thread)
+static void take_off_all_of(struct flight *flight, const void *owner)
 {
     struct coalesce_seat *next;
     for (struct coalesce_seat *seat = flight->first; seat; seat = next) {
         next = seat->next;
-        if (pthread_equal(seat->thread, thread))
+        if (seat->owner == owner)
             take_off(seat);
     }
 }
 
 /* A flight that nobody is in any more stays: nothing is freed, as the heap may be damaged. */
-static void forget_thread(struct shard *shard, pthread_t thread)
+static void forget(struct shard *shard, const void *owner)
 {
     for (unsigned i = 0; i < BUCKETS; i++)
         for (struct flight *flight = shard->flights[i]; flight; flight = flight->next) {
-            take_off_all_of(flight, thread);
-            if (!flight->is_left && pthread_equal(flight->leader, thread))
+            take_off_all_of(flight, owner);
+            if (!flight->is_left && flight->leader == owner)
                 flight->is_left = !hand_over(flight, 0);
         }
 }
@@ -329,7 +330,7 @@ bool coalesce_crashed(struct coalescer *coalescer)
             is_free = false;
             continue;
         }
-        forget_thread(shard, pthread_self());
+        forget(shard, fiber_self());
         pthread_mutex_unlock(&shard->lock);
     }
     return is_free;

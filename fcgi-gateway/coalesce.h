@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include "stored.h"
 
-/* Followers of one flight; whoever comes then asks for itself. As many as there are threads in the
+/* Followers of one flight; whoever comes then asks for itself. As many as there are places in the
  * default configuration. */
 #define COALESCE_FOLLOWERS_MAX 1024
 
@@ -33,7 +33,7 @@ enum coalesce_role {
     COALESCE_GONE,       /* its client has gone */
 };
 
-/* One request's part in a flight; in memory of the requesting thread, which leaves it where it is
+/* One request's part in a flight; in memory of that request, which leaves it where it is
  * until it is in no flight any more. */
 struct coalesce_seat {
     enum coalesce_role role;
@@ -43,7 +43,7 @@ struct coalesce_seat {
     struct flight *flight;
     struct coalesce_seat *next, **link; /* among the followers */
     uint64_t hash;
-    pthread_t thread; /* that asks or waits */
+    const void *owner; /* who asks or waits, of fiber_self */
     int wake_fd;
 };
 
@@ -88,7 +88,7 @@ void coalesce_abandon(struct coalescer *coalescer, struct coalesce_seat *seat);
 bool coalesce_hand_over(
     struct coalescer *coalescer, struct coalesce_seat *seat, long long later_than_us);
 
-/* The calling thread crashed: who follows it leads, and it follows nobody. Frees nothing. False
+/* The calling request crashed: who follows it leads, and it follows nobody. Frees nothing. False
  * where it holds a lock. */
 bool coalesce_crashed(struct coalescer *coalescer);
 

@@ -22,6 +22,7 @@
 #include "jq_stack.h"
 #include "jq_watch.h"
 #include "lib/buf.h"
+#include "lib/crew.h"
 #include "lib/log.h"
 
 #define STATES_PER_CORE 2
@@ -399,6 +400,7 @@ static void run_on_stack(void *context)
 enum jq_outcome jq_program_run(struct jq_program *program, struct str input, long long deadline_us,
     struct arena *arena, struct str *output, const char **why)
 {
+    crew_take_thread(); /* it computes, and may wait for another run to end */
     long long until_us = log_clock_us() + RUN_SECONDS_MAX * 1000000LL;
     if (deadline_us && deadline_us < until_us)
         until_us = deadline_us;

@@ -1,10 +1,10 @@
-/* kept: connections to servers that are kept alive between exchanges, of one thread. */
+/* kept: connections to servers that are kept alive between exchanges, of one transferer. */
 #ifndef GATEWAY_KEPT_H
 #define GATEWAY_KEPT_H
 
 #include "address.h"
 
-/* So many idle connections one thread keeps, also by libcurl. */
+/* So many idle connections one transferer keeps, also by libcurl. */
 #define KEPT_MAX 32
 
 /* They are given up by us before lighttpd does (60 s): a request is never sent into one that the

@@ -5,7 +5,7 @@
 #include "config.h"
 
 struct live;
-struct live_slot; /* where one thread notes which configuration it uses */
+struct live_slot; /* where one place for a request notes which configuration it uses */
 
 /* Reads `file`; but where the program started anew, what it had in use before that. NULL where it
  * cannot be used, after writing every mistake to `out`. Before there are other threads. */
@@ -14,7 +14,7 @@ struct live *live_new(const char *file, FILE *out);
 /* When no slot is left. */
 void live_free(struct live *live);
 
-/* A slot for the calling thread, given back by live_leave; NULL without memory. */
+/* A slot, given back by live_leave; NULL without memory. */
 struct live_slot *live_join(struct live *live);
 void live_leave(struct live_slot *slot);
 

@@ -87,6 +87,7 @@ static int run(const char *file)
         .crashed = worker_crashed,
         .reload = reload,
         .context = &shares,
+        .is_waiting_mostly = true,
         .overload_retry_s = RETRY_S,
         .threads_max = places,
         .body_max = INT64_MAX, /* the configuration's own, which may change: see gateway.c */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "kept.h"
+#include "lib/crew.h"
 #include "lib/log.h"
 #include "transfer_part.h"
 
@@ -72,6 +73,7 @@ static void send_off(
         transfer_socket_start(transfer, terms, self->kept);
         return;
     }
+    crew_take_thread(); /* libcurl waits in its own ways */
     if (!self->curl)
         self->curl = transfer_need(transfer_curl_new());
     self->curl_count++;

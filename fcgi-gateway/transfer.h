@@ -1,7 +1,7 @@
 /* transfer: one exchange of a request and a reply with one server.
  *
- * Every thread has a transferer of its own: exchanges at the same time and connections kept alive,
- * without a lock. */
+ * Every place for a request has a transferer of its own: exchanges at the same time and connections
+ * kept alive, without a lock. */
 #ifndef GATEWAY_TRANSFER_H
 #define GATEWAY_TRANSFER_H
 
@@ -11,7 +11,7 @@
 
 struct transferer;
 
-/* A thread's; NULL where it cannot be had. */
+/* NULL where it cannot be had. */
 struct transferer *transferer_new(void);
 void transferer_free(struct transferer *self);
 

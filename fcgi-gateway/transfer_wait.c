@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "transfer_part.h"
 
 /* Waits are made of pieces no longer than this. */
@@ -99,11 +100,11 @@ static void go_on_ready(struct transferer *self)
 
 /* A descriptor that is -1 is not waited for, poll(2). */
 static void wait_in_poll(struct transferer *self, const struct request *request,
-    struct transfer *waiting, long long until_us)
+    struct transfer *waiting, bool is_wakeable, long long until_us)
 {
     size_t count = add_wants(self, &until_us);
     struct pollfd *first = self->fds;
-    first[WAKE] = (struct pollfd){ .fd = self->wake[0], .events = POLLIN };
+    first[WAKE] = (struct pollfd){ .fd = is_wakeable ? self->wake[0] : -1, .events = POLLIN };
     first[CLIENT] =
         (struct pollfd){ .fd = request ? request_client_fd(request) : -1, .events = POLLIN };
     first[BODY] = (struct pollfd){ .fd = waiting ? waiting->waiting_fd : -1, .events = POLLIN };
@@ -112,7 +113,7 @@ static void wait_in_poll(struct transferer *self, const struct request *request,
     wait_ms = client_ms < wait_ms ? client_ms : wait_ms;
     if (self->curl_count > 0)
         transfer_curl_poll(self->curl, first, count, wait_ms);
-    else if (poll(first, count, wait_ms) < 0)
+    else if (loop_poll(first, count, wait_ms) < 0)
         return;
     if (first[CLIENT].revents)
         self->is_client_gone = request_client_gone(request);
@@ -133,11 +134,12 @@ static void wait_in_any_way(
     struct transferer *self, struct transfer *waiting, bool is_for_replies_only, long long until_us)
 {
     bool is_unwatched = self->request && log_clock_us() < self->watched_from_us;
-    if (is_unwatched && is_for_replies_only && wait_in_receive(self, until_us))
+    bool is_brief = is_unwatched && is_for_replies_only;
+    if (is_brief && !loop_is_here() && wait_in_receive(self, until_us))
         return;
     if (is_unwatched && self->watched_from_us < until_us)
         until_us = self->watched_from_us;
-    wait_in_poll(self, is_unwatched ? NULL : self->request, waiting, until_us);
+    wait_in_poll(self, is_unwatched ? NULL : self->request, waiting, !is_brief, until_us);
 }
 
 void transfer_wait(struct transferer *self, bool is_for_replies_only, long long until_us)

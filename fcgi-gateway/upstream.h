@@ -1,6 +1,6 @@
 /* upstream: a service behind the gateway, and calls to it.
  *
- * Every thread has a caller of its own, for calls at the same time. */
+ * Every place for a request has a caller of its own, for calls at the same time. */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
 
@@ -48,7 +48,7 @@ struct upstream {
 
 struct caller;
 
-/* A thread's caller; NULL where it cannot be had. */
+/* NULL where it cannot be had. */
 struct caller *caller_new(void);
 void caller_free(struct caller *caller);
 
@@ -79,7 +79,7 @@ void caller_yield_place(struct call *call);
 /* Gives up every call that is under way. */
 void caller_cancel(struct caller *caller);
 
-/* The caller's thread crashed in the middle of anything: what its calls held of their upstreams is
+/* Its request crashed in the middle of anything: what its calls held of their upstreams is
  * given back, and nothing else is touched. The caller cannot be used again. False where it holds a
  * lock, and others come to wait for it. */
 bool caller_crashed(struct caller *caller);

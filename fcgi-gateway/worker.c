@@ -1,4 +1,4 @@
-/* worker: what one thread of the gateway keeps between requests, and how a request gets it.
+/* worker: what one place for requests keeps between them, and how a request gets it.
  *
  * Its connections to upstreams, and its note of the configuration that it uses. What answers
  * requests sees only a configuration and a caller, and nothing of reloads.

@@ -1,4 +1,4 @@
-/* worker: what one thread of the gateway keeps between requests, and how a request gets it. */
+/* worker: what one place for requests keeps between them, and how a request gets it. */
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
@@ -17,7 +17,7 @@ struct worker_shares {
 /* The hooks of struct responder (lib/serve.h). The first one also sets the checker going, if
  * it has something to do: from then on there is a log, and somebody to check for. worker_begin sets
  * request->context to the struct config that holds for this request, and request->thread to the
- * thread's struct caller. */
+ * worker's struct caller. */
 void *worker_start(void *shares);
 void worker_stop(void *worker);
 void worker_begin(struct request *request, void *worker);

@@ -23,6 +23,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+#include "crew.h"
+#include "loop.h"
 #include "watcher.h"
 
 /* How long a web server may take to close its side after our end; libfcgi's own figure. */
@@ -41,8 +43,14 @@
 /* From here on libfcgi's copying costs more than it saves: as long as its buffer. */
 #define LONG_PIECE 8192
 
+/* Of a socket's room, besides the bytes themselves. */
+#define FLUSH_COST 1024
+
 /* How long a web server in a hurry may let us wait for a part of its request. */
 #define HURRY_MS 50
+
+/* Usual requests are shorter. */
+#define PEEKED_MAX (16 * 1024)
 
 struct fastcgi {
     struct connection connection; /* first: the two are cast into each other */
@@ -50,7 +58,8 @@ struct fastcgi {
     int gone_fd;     /* an epoll instance that waits for the end of a connection; -1 before that */
     bool is_watched; /* the present connection is in it */
     struct watcher *watcher;
-    int seat; /* of the watcher: it looks after the present connection's client; or none */
+    int seat;       /* of the watcher: it looks after the present connection's client; or none */
+    size_t written; /* so far, and what the kernel needs for it besides */
 };
 
 /* Where libfcgi keeps signals for itself, in a way that a program with threads cannot use. */
@@ -108,6 +117,13 @@ static int body_fd(struct connection *connection)
     return poll(&input, 1, 0) == 0 ? input.fd : -1;
 }
 
+/* False where it is not so within so many milliseconds (-1: it will be). */
+static bool wait_until_writable(int fd, int wait_ms)
+{
+    struct pollfd output = { .fd = fd, .events = POLLOUT };
+    return loop_poll(&output, 1, wait_ms) != 0;
+}
+
 /* A record of the reply around bytes that are where they are (FastCGI 1.0, 3.3 and 5.3). */
 static bool write_record(const FCGX_Request *request, const char *bytes, size_t len)
 {
@@ -121,8 +137,11 @@ static bool write_record(const FCGX_Request *request, const char *bytes, size_t 
     struct iovec *part = parts, *end = parts + 2;
 
     while (part < end) {
-        ssize_t wrote = writev(request->ipcFd, part, (int)(end - part));
-        if (wrote < 0 && errno == EINTR)
+        struct msghdr message = { .msg_iov = part, .msg_iovlen = (size_t)(end - part) };
+        ssize_t wrote = sendmsg(request->ipcFd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (wrote < 0 && errno == EAGAIN)
+            wait_until_writable(request->ipcFd, -1);
+        if (wrote < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (wrote < 0)
             return false;
@@ -137,12 +156,16 @@ static bool write_record(const FCGX_Request *request, const char *bytes, size_t 
 }
 
 /* libfcgi copies all of it into records of 8 KiB, each with a system call of its own. That is right
- * for what is written in small pieces; long ones go out around it. */
+ * for what is written in small pieces; long ones go out around it. So does in a loop whatever
+ * libfcgi might have to wait for with all others: a socket takes the first LONG_PIECE bytes at
+ * once. */
 static bool write_reply(struct connection *connection, const char *bytes, size_t len)
 {
-    FCGX_Request *request = &((struct fastcgi *)connection)->request;
+    struct fastcgi *fastcgi = (struct fastcgi *)connection;
+    FCGX_Request *request = &fastcgi->request;
 
-    if (len < LONG_PIECE)
+    fastcgi->written += len;
+    if (len < LONG_PIECE && (fastcgi->written < LONG_PIECE || !loop_is_here()))
         return FCGX_PutStr(bytes, (int)len, request->out) >= 0;
     if (FCGX_FFlush(request->out) != 0 || FCGX_GetError(request->out) != 0)
         return false;
@@ -156,15 +179,15 @@ static bool write_reply(struct connection *connection, const char *bytes, size_t
 
 static bool flush_reply(struct connection *connection)
 {
-    FCGX_Stream *out = ((struct fastcgi *)connection)->request.out;
+    struct fastcgi *fastcgi = (struct fastcgi *)connection;
+    FCGX_Stream *out = fastcgi->request.out;
+    fastcgi->written += FLUSH_COST;
     return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
 }
 
 static bool is_ready(struct connection *connection, int wait_ms)
 {
-    struct pollfd output = { .fd = ((struct fastcgi *)connection)->request.ipcFd,
-        .events = POLLOUT };
-    return poll(&output, 1, wait_ms) != 0;
+    return wait_until_writable(((struct fastcgi *)connection)->request.ipcFd, wait_ms);
 }
 
 /* The web server says that the client has gone by closing the connection, or its side of it.
@@ -262,14 +285,51 @@ bool fastcgi_hurry(int fd)
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (poll(&input, 1, HURRY_MS) == 1)
+    if (loop_poll(&input, 1, HURRY_MS) == 1)
         return true;
     close(fd); /* without libfcgi, which would linger */
     return false;
 }
 
+/* Is it a whole request without a byte that is not as usual (FastCGI 1.0, 3.3 and 6.2)? */
+static bool is_whole_request(const unsigned char *bytes, size_t len)
+{
+    enum { BEGIN = 1, PARAMS = 4, STDIN = 5 };
+    int expected = BEGIN;
+    while (len >= RECORD_HEAD_SIZE) {
+        size_t content = (size_t)bytes[4] << 8 | bytes[5];
+        size_t whole = RECORD_HEAD_SIZE + content + bytes[6];
+        if (bytes[0] != RECORD_VERSION || bytes[1] != expected || len < whole)
+            return false;
+        if (content == 0 && expected == STDIN)
+            return true;
+        if (content == 0 || expected == BEGIN)
+            expected = expected == BEGIN ? PARAMS : STDIN;
+        bytes += whole;
+        len -= whole;
+    }
+    return false;
+}
+
+/* In a loop: until the request is there, so that libfcgi will not have to wait for any of it. One
+ * that is long, or comes in parts, gets a thread to wait in. */
+static void wait_for_request(int fd)
+{
+    unsigned char bytes[PEEKED_MAX];
+    struct pollfd input = { .fd = fd, .events = POLLIN };
+    ssize_t got;
+    while ((got = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT)) < 0 &&
+           (errno == EAGAIN || errno == EINTR))
+        loop_poll(&input, 1, -1);
+    if (got < 0 || !is_whole_request(bytes, (size_t)got))
+        crew_take_thread();
+}
+
 struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variables)
 {
+    if (loop_is_here())
+        wait_for_request(fd);
+    fastcgi->written = 0;
     /* No listening socket: after a request that is none, libfcgi wants to accept the next one
      * itself; so it fails instead and comes back. */
     FCGX_InitRequest(&fastcgi->request, -1, 0);
@@ -288,13 +348,12 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variabl
  * it can only cut the client's connection. */
 static void wait_until_read(int fd)
 {
-    const struct timespec pause = { .tv_nsec = READ_AGAIN_MS * 1000000L };
     int unread;
 
     for (int ms = 0; ms < READ_WAIT_MS; ms += READ_AGAIN_MS) {
         if (ioctl(fd, SIOCOUTQ, &unread) < 0 || unread == 0)
             return;
-        nanosleep(&pause, NULL);
+        loop_poll(NULL, 0, READ_AGAIN_MS);
     }
 }
 
@@ -304,6 +363,8 @@ void fastcgi_end(struct fastcgi *fastcgi, bool is_broken)
         FCGX_FFlush(fastcgi->request.out);
         wait_until_read(fastcgi->request.ipcFd);
     } else {
+        if (fastcgi->written >= LONG_PIECE)
+            wait_until_writable(fastcgi->request.ipcFd, -1);
         FCGX_FClose(fastcgi->request.err); /* first: then it costs no record of its own */
         FCGX_FClose(fastcgi->request.out);
     }
@@ -318,13 +379,25 @@ static bool is_read_whole(struct fastcgi *fastcgi)
     return fastcgi->connection.body_left == 0 && FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
 }
 
+/* Waits until the web server has closed its side, and reads what it still sends. */
+static void linger(int fd)
+{
+    struct pollfd readable = { .fd = fd, .events = POLLIN };
+    char unwanted[1024];
+    ssize_t got = 1;
+
+    shutdown(fd, SHUT_WR);
+    while ((got > 0 || (got < 0 && errno == EAGAIN)) && loop_poll(&readable, 1, LINGER_MS) > 0)
+        got = recv(fd, unwanted, sizeof(unwanted), MSG_DONTWAIT);
+}
+
 void fastcgi_close(struct fastcgi *fastcgi, bool is_broken)
 {
     unwatch(fastcgi);
-    /* libfcgi lingers: it shuts down its side, waits for the other's end and only then closes. That
-     * is three system calls too many where nothing can be unread; detached means without them. */
-    if (!is_broken && is_read_whole(fastcgi))
-        FCGX_Detach(&fastcgi->request);
+    /* libfcgi would linger by itself, and block. Where nothing can be unread nobody has to. */
+    if (is_broken || !is_read_whole(fastcgi))
+        linger(fastcgi->request.ipcFd);
+    FCGX_Detach(&fastcgi->request);
     /* Always closed, even where the web server would keep the connection (nginx, on request): a
      * kept one would hold its thread while idle, and costs the web server no more than a connect.
      */
@@ -333,14 +406,8 @@ void fastcgi_close(struct fastcgi *fastcgi, bool is_broken)
 
 void fastcgi_abandon(struct fastcgi *fastcgi, bool is_broken)
 {
-    int fd = fastcgi->request.ipcFd;
-    struct pollfd readable = { .fd = fd, .events = POLLIN };
-    char unwanted[1024];
-
     unwatch(fastcgi);
     fastcgi_end(fastcgi, is_broken);
-    shutdown(fd, SHUT_WR);
-    while (poll(&readable, 1, LINGER_MS) > 0 && read(fd, unwanted, sizeof(unwanted)) > 0)
-        ;
-    close(fd);
+    linger(fastcgi->request.ipcFd);
+    close(fastcgi->request.ipcFd);
 }

@@ -2,6 +2,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stddef.h>
@@ -114,6 +115,11 @@ static int receive(struct listener *listener)
     if (fd >= 0)
         recv(listener->fd, &number, sizeof(number), MSG_DONTWAIT);
     return fd;
+}
+
+void listener_never_wait(const struct listener *listener)
+{
+    fcntl(listener->fd, F_SETFL, fcntl(listener->fd, F_GETFL) | O_NONBLOCK);
 }
 
 int listener_accept(struct listener *listener)

@@ -20,6 +20,10 @@ bool listener_is_channel(int fd);
 /* Makes accept on it end with EINTR after a signal, which it otherwise would not. */
 void listener_init(struct listener *listener, int fd);
 
+/* From now on listener_accept fails with EAGAIN where it would wait, in all processes that have this
+ * socket. */
+void listener_never_wait(const struct listener *listener);
+
 /* Waits for a connection. Returns its socket, or -1 with errno; it is not lost where there is no
  * free descriptor. */
 int listener_accept(struct listener *listener);

@@ -69,7 +69,6 @@ static struct pool *pool_new(
         .work = work, .listener = listener, .seats = seats, .seat_count = seat_count
     };
     pthread_mutex_init(&pool->lock, NULL);
-    queue_init(&pool->queue);
     for (unsigned i = 0; i < seat_count; i++) {
         seats[i].pool = pool;
         atomic_init(&seats[i].state, SEAT_FREE);
@@ -81,7 +80,6 @@ static void pool_free(struct pool *pool)
 {
     pool_size_join(pool);
     pthread_mutex_destroy(&pool->lock);
-    queue_clear(&pool->queue);
     free(pool->seats);
     free(pool);
 }
@@ -89,8 +87,7 @@ static void pool_free(struct pool *pool)
 enum pool_end pool_run(
     const struct pool_work *work, struct listener *listener, unsigned threads_max)
 {
-    unsigned refusers = work->refuse ? 1 : 0; /* who goes on accepting when all others are busy */
-    struct pool *pool = pool_new(work, listener, (threads_max > 0 ? threads_max : 1) + refusers);
+    struct pool *pool = pool_new(work, listener, threads_max > 0 ? threads_max : 1);
     if (!pool)
         return POOL_FAILED;
 

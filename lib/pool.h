@@ -16,8 +16,8 @@ struct pool_work {
     void *(*thread_start)(void *context); /* returns what those below get; NULL: no memory */
     /* Owns the connection; false: it crashed, and the thread is not used again. */
     bool (*serve)(void *thread, const struct arrival *arrival);
-    /* The same for a connection that no thread had time for: it must be quick, as nothing is
-     * accepted meanwhile. NULL: those wait in the listening socket. */
+    /* Only by crew_run: the same for a connection that has waited too long for its turn; one after
+     * the other, so it must be quick. NULL: they wait on. */
     bool (*refuse)(void *thread, const struct arrival *arrival);
     /* Optional, of a thread that has crashed: does it hold what others come to wait for? Then no
      * quiet moment is waited for. */

@@ -24,10 +24,6 @@ struct pool {
     atomic_uint lost;     /* of these, those of crashed threads */
     pthread_mutex_t lock; /* one thread is started at a time */
 
-    struct queue queue;      /* of connections that came while all were busy */
-    atomic_uint refused;     /* connections, in this time of overload; 0: there is none */
-    unsigned refused_before; /* the same at the last review; the main thread's */
-
     atomic_bool is_stopping;
     atomic_llong drain_until_us; /* the last moment to take a connection once it is stopping */
 };

@@ -93,16 +93,6 @@ void pool_size_join(struct pool *pool)
         malloc_trim(0); /* what a burst has taken, the C library would keep for ever */
 }
 
-/* A time of overload has ended when nobody was refused from one review to the next. */
-static void review_overload(struct pool *pool)
-{
-    unsigned refused = atomic_load(&pool->refused);
-    bool is_over = refused > 0 && refused == pool->refused_before;
-    if (is_over && atomic_compare_exchange_strong(&pool->refused, &refused, 0))
-        log_event("the overload is over: %u requests were refused", refused);
-    pool->refused_before = is_over ? 0 : refused;
-}
-
 void pool_size_review(struct pool *pool)
 {
     int idle = atomic_load(&pool->idle);
@@ -112,7 +102,6 @@ void pool_size_review(struct pool *pool)
     atomic_store(&pool->surplus, surplus);
     pool_size_wake(pool, (unsigned)surplus);
     pool_size_join(pool);
-    review_overload(pool);
     if (idle <= 0)
         pool_size_grow(pool); /* an earlier try may have failed */
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cgi.h"
+#include "crew.h"
 #include "fastcgi.h"
 #include "guard.h"
 #include "listener.h"
@@ -227,7 +228,6 @@ static void *start_thread(void *context)
     thread->responder = shared->responder;
     thread->fastcgi = fastcgi;
     arena_init(&thread->arena);
-    guard_thread_start();
     return thread;
 }
 
@@ -237,7 +237,6 @@ static void stop_thread(void *argument)
     struct thread *thread = argument;
     if (thread->is_ready && thread->responder->thread_stop)
         thread->responder->thread_stop(thread->own);
-    guard_thread_stop();
     arena_clear(&thread->arena);
     fastcgi_free(thread->fastcgi);
     free(thread);
@@ -279,7 +278,8 @@ static int serve_fastcgi(const struct responder *responder, struct listener *lis
         return EXIT_FAILURE;
     }
     log_event("started");
-    switch (pool_run(&work, listener, responder->threads_max)) {
+    switch ((responder->is_waiting_mostly ? crew_run : pool_run)(
+        &work, listener, responder->threads_max)) {
     case POOL_STOPPED:
         watcher_free(shared.watcher);
         return EXIT_SUCCESS;

@@ -55,6 +55,10 @@ struct responder {
     bool (*crashed)(void *thread);
 
     int kept_fd; /* a descriptor that the program finds again when it starts anew; 0: none */
+    /* For others, by loop_poll: then many requests have one thread (crew.h), and what is called a
+     * thread here is a place for a request in it. */
+    bool is_waiting_mostly;
+
     unsigned threads_max; /* requests at the same time */
     int64_t body_max;     /* bytes; a longer body is answered 413 */
 };

@@ -63,8 +63,9 @@ send() {
   done
 }
 
-# The thread that waits for most descriptors: one that asks a service, if there is one.
-wound_gateway() { "$BUILD/test/fixtures/wound" "$(responder_pid gateway)"; }
+# The request that waits in the gateway, while it is the only one; and its crash later.
+only_request() { leader=$("$BUILD/test/fixtures/wound" find "$(responder_pid gateway)"); }
+wound_leader() { "$BUILD/test/fixtures/wound" "$(responder_pid gateway)" "$leader"; }
 
 # Does N wait for a leader? Each has an eventfd, and nothing else in the gateway has.
 has_followers() {
@@ -196,9 +197,10 @@ got() {
   tell hold
   send 1 "/made/$me"
   wait_until is_waiting 1
+  wait_until only_request
   send 5 "/made/$me"
   wait_until has_followers 5
-  wait_until wound_gateway
+  wound_leader
   wait_until has_followers 4
   wait_until eval '[[ $(asked) == 2 ]]'
   send 1 "/made/$me"
@@ -214,9 +216,10 @@ got() {
   tell hold
   send 1 "/narrow/$me"
   wait_until is_waiting 1
+  wait_until only_request
   send 2 "/narrow/$me" # one of them waits for its place; then the other one is told that nobody else can
   wait_until grep -q 'Too many calls' "$BATS_TEST_TMPDIR"/reply-{1,2}
-  wait_until wound_gateway
+  wound_leader
   wait_until eval '[[ $(asked) == 2 ]]'
   tell ''
   finish

@@ -12,14 +12,7 @@ static struct queue queue;
 static int set_up(void **state)
 {
     (void)state;
-    queue_init(&queue);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    queue_clear(&queue);
+    queue = (struct queue){ .count = 0 };
     return 0;
 }
 
@@ -90,10 +83,10 @@ static void there_is_room_for_so_many_and_no_more(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_first_leaves_first, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(only_what_is_old_enough_is_taken, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(it_tells_when_the_first_came, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(there_is_room_for_so_many_and_no_more, set_up, tear_down),
+        cmocka_unit_test_setup(the_first_leaves_first, set_up),
+        cmocka_unit_test_setup(only_what_is_old_enough_is_taken, set_up),
+        cmocka_unit_test_setup(it_tells_when_the_first_came, set_up),
+        cmocka_unit_test_setup(there_is_room_for_so_many_and_no_more, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
