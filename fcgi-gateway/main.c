@@ -66,11 +66,21 @@ static unsigned take_descriptors(unsigned requests)
     return possible;
 }
 
+/* Not again when the program starts anew after a crash: it has the socket then. */
+static void keep_listening(void)
+{
+    const char *path = getenv("GATEWAY_SOCKET");
+    if (!path || !*path || !serve_has_own_arguments())
+        return;
+    keep("fcgi-keeper", path);
+    unsetenv("GATEWAY_SOCKET");
+}
+
 static int run(const char *file)
 {
     struct good_copy copy;
     good_copy_open(&copy); /* first: the keeper holds it too, for whom it starts again */
-    keep("fcgi-keeper");
+    keep_listening();
     struct live *live = live_new(file, stderr);
     if (!live)
         return 1;

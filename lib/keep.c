@@ -7,10 +7,10 @@
  * next full second but one. With it what comes waits some milliseconds, and only requests that were
  * under way are lost.
  *
- * The program has no part in the listening socket: it gets connections over a channel. So when the
- * keeper is killed there is nobody left who listens, as lighttpd expects it of a responder whose
- * process has ended: where it still could connect, it would take that for the work of somebody else
- * and never start another. What is in the channel when the program is killed, the next one finds.
+ * The socket is the keeper's own, at a path where the web server finds it, and not the one that
+ * lighttpd makes for a program that it starts: at that one nobody may listen when the keeper has
+ * ended, or lighttpd takes whoever does for the work of somebody else and never starts another
+ * keeper. A new keeper puts its socket in the place of the old one.
  */
 #include "keep.h"
 
@@ -18,14 +18,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <poll.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "listener.h"
 #include "log.h"
 
 /* Who ends sooner than this is not started again by us but by the web server, which takes its time.
@@ -34,98 +34,38 @@
 
 #define NAME_SIZE 16 /* of a process, prctl(2) */
 
-/* At an end: connections that wait in the socket by then are still handed on, but not for ever. */
-#define LAST_MAX 4096
-
-enum { PROGRAM_END, KEEPER_END };
+/* Connections that wait for the program; the kernel has a bound of its own, net.core.somaxconn. */
+#define BACKLOG 4096
 
 struct keeper {
-    struct listener listener;
-    int channel[2];
-    int signals;      /* a signalfd */
-    int waiting;      /* an accepted connection for which the channel had no room; else -1 */
-    long long passed; /* connections */
+    sigset_t signals;
     pid_t program;
     bool is_ending;
 };
 
-static bool is_ready(int fd, short events)
-{
-    struct pollfd one = { .fd = fd, .events = events };
-    return poll(&one, 1, 0) == 1;
-}
-
-/* From the listening socket towards the channel; neither makes us wait. */
-static void hand_on(struct keeper *keeper)
-{
-    if (keeper->waiting < 0)
-        keeper->waiting = listener_accept(&keeper->listener);
-    if (keeper->waiting < 0 ||
-        !listener_pass(keeper->channel[KEEPER_END], keeper->waiting, keeper->passed + 1))
-        return;
-    keeper->passed++;
-    close(keeper->waiting);
-    keeper->waiting = -1;
-}
-
-static void hand_on_last(struct keeper *keeper)
-{
-    for (int left = LAST_MAX; left > 0 && is_ready(keeper->channel[KEEPER_END], POLLOUT) &&
-                              (keeper->waiting >= 0 || listener_has_waiting(&keeper->listener));
-         left--)
-        hand_on(keeper);
-}
-
-/* Has the program ended? Then *status is as of waitpid(2). */
-static bool take_signal(struct keeper *keeper, int *status)
-{
-    struct signalfd_siginfo info;
-    if (read(keeper->signals, &info, sizeof(info)) != sizeof(info))
-        return false;
-    if (info.ssi_signo == SIGCHLD)
-        return waitpid(keeper->program, status, WNOHANG) == keeper->program;
-    if (info.ssi_signo == SIGTERM && !keeper->is_ending) {
-        hand_on_last(keeper);
-        keeper->is_ending = true;
-    }
-    kill(keeper->program, (int)info.ssi_signo);
-    return false;
-}
-
 /* Until the program has ended: its status. */
 static int attend(struct keeper *keeper)
 {
-    int status = 0;
+    int status = 0, number;
     for (;;) {
-        bool is_full = keeper->waiting >= 0;
-        struct pollfd events[] = {
-            { .fd = keeper->signals, .events = POLLIN },
-            { .fd = is_full ? keeper->channel[KEEPER_END] : keeper->listener.fd,
-                .events = is_full ? POLLOUT : POLLIN },
-        };
-        if (poll(events, keeper->is_ending ? 1 : 2, -1) < 0)
+        if (sigwait(&keeper->signals, &number) != 0)
             continue;
-        if (events[0].revents && take_signal(keeper, &status))
+        if (number != SIGCHLD) {
+            keeper->is_ending |= number == SIGTERM;
+            kill(keeper->program, number);
+        } else if (waitpid(keeper->program, &status, WNOHANG) == keeper->program) {
             return status;
-        if (events[1].revents && !keeper->is_ending)
-            hand_on(keeper);
+        }
     }
 }
 
 /* In the new process. When its keeper is killed it ends in good order. */
-static void become_program(
-    struct keeper *keeper, const char *name, const sigset_t *mask, pid_t keeper_pid)
+static void become_program(const char *name, const sigset_t *mask, pid_t keeper_pid)
 {
     prctl(PR_SET_NAME, name);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != keeper_pid)
         _exit(0);
-    dup2(keeper->channel[PROGRAM_END], STDIN_FILENO);
-    close(keeper->channel[PROGRAM_END]);
-    close(keeper->channel[KEEPER_END]);
-    close(keeper->signals);
-    if (keeper->waiting >= 0)
-        close(keeper->waiting);
     sigprocmask(SIG_SETMASK, mask, NULL);
 }
 
@@ -145,7 +85,7 @@ static void keep_on(struct keeper *keeper, const char *name, const sigset_t *mas
         long long started_us = log_clock_us();
         keeper->program = fork();
         if (keeper->program == 0) {
-            become_program(keeper, own_name, mask, keeper_pid);
+            become_program(own_name, mask, keeper_pid);
             return;
         }
         if (keeper->program < 0)
@@ -159,22 +99,45 @@ static void keep_on(struct keeper *keeper, const char *name, const sigset_t *mas
     }
 }
 
-void keep(const char *name)
+/* A listening socket at `path`, in the place of whatever is there: nobody finds the path without
+ * one. -1 with errno. */
+static int listen_at(const char *path)
 {
-    struct keeper keeper = { .waiting = -1 };
-    sigset_t signals, former;
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int len = snprintf(address.sun_path, sizeof address.sun_path, "%s.new", path);
+    if (len < 0 || (size_t)len >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    mode_t mask = umask(077);
+    unlink(address.sun_path);
+    bool is_bound = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    umask(mask);
+    if (is_bound && listen(fd, BACKLOG) == 0 && rename(address.sun_path, path) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
 
-    if (!listener_is(STDIN_FILENO) || listener_is_channel(STDIN_FILENO))
-        return;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keeper.channel) != 0)
-        return;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGCHLD);
-    sigprocmask(SIG_BLOCK, &signals, &former);
+void keep(const char *name, const char *path)
+{
+    struct keeper keeper = { .is_ending = false };
+    sigset_t former;
+    int fd = listen_at(path);
+
+    if (fd < 0 || dup2(fd, STDIN_FILENO) < 0) {
+        fprintf(stderr, "%s: cannot listen at %s: %s\n", name, path, strerror(errno));
+        exit(EXIT_FAILURE);
+    }
+    close(fd);
+    sigemptyset(&keeper.signals);
+    sigaddset(&keeper.signals, SIGTERM);
+    sigaddset(&keeper.signals, SIGHUP);
+    sigaddset(&keeper.signals, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &keeper.signals, &former);
     signal(SIGINT, SIG_IGN); /* a terminal's: the web server acts on it */
-    keeper.signals = signalfd(-1, &signals, SFD_CLOEXEC);
-    listener_init(&keeper.listener, STDIN_FILENO);
     keep_on(&keeper, name, &former);
 }

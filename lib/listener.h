@@ -1,36 +1,27 @@
 /* listener: where connections come from: the listening socket that the web server hands over as fd
- * 0, or a channel over which a keeper hands on what it has accepted there (keep.h). */
+ * 0, or a keeper (keep.h). */
 #ifndef LIB_LISTENER_H
 #define LIB_LISTENER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
 struct listener {
     int fd;
     bool is_tcp;
-    bool is_channel;
-    atomic_llong claimed; /* the number of the last connection that a thread took from a channel */
 };
 
-/* Do connections come from `fd`: is it a listening socket or a channel? */
+/* Is it a listening socket? */
 bool listener_is(int fd);
-bool listener_is_channel(int fd);
 
 /* Makes accept on it end with EINTR after a signal, which it otherwise would not. */
 void listener_init(struct listener *listener, int fd);
 
-/* From now on listener_accept fails with EAGAIN where it would wait, in all processes that have this
- * socket. */
+/* From now on listener_accept fails with EAGAIN where it would wait, in all processes that have
+ * this socket. */
 void listener_never_wait(const struct listener *listener);
 
-/* Waits for a connection. Returns its socket, or -1 with errno; it is not lost where there is no
- * free descriptor. */
+/* Waits for a connection, but for listener_never_wait. Returns its socket, or -1 with errno. */
 int listener_accept(struct listener *listener);
-
-/* Puts a connection into the other end of a channel, with a number that is above 0 and above that
- * of any before. False where it has no room, or nobody is there; never waits. */
-bool listener_pass(int channel, int fd, long long number);
 
 /* Is there a connection that listener_accept would return at once? */
 bool listener_has_waiting(const struct listener *listener);

@@ -121,7 +121,7 @@ has_descriptors() { (($(descriptors) <= $1)); }
 
 @test "a connection that says nothing does not keep others from being refused" {
   occupy
-  spawn mute "$BUILD/test/fixtures/mute" "$RUN_DIR/gateway.fcgi-0" 20
+  spawn mute "$BUILD/test/fixtures/mute" "$RUN_DIR/gateway.fcgi" 20
   wait_until grep -q connected "$RUN_DIR/mute.log"
   get /ok --max-time 10
   expect 503
