@@ -58,22 +58,19 @@ expect_dashboard() {
     most_active_user: $o.most_active_user }'
 }
 
-# The gateway as shipped, the same without sharing replies, the same with few threads, mod_proxy, and the floors.
+# The gateway as shipped, the same without sharing replies, mod_proxy, and the floors.
 contestants() {
   application
   expect_replies
   jq '.defaults += { coalesce: false }' "$ROOT/fcgi-gateway/gateway.json" >"$place/alone.json"
   gateway shipped "$ROOT/fcgi-gateway/gateway.json" "${to_services[@]}"
   gateway alone "$place/alone.json" "${to_services[@]}"
-  jq '.limits += { concurrent: 8 }' "$ROOT/fcgi-gateway/gateway.json" >"$place/few.json"
-  gateway few "$place/few.json" "${to_services[@]}"
   others
 
   local shipped=http://127.0.0.1:${ports[shipped]} alone=http://127.0.0.1:${ports[alone]}
   contestant direct "$(service_url users)/users" "$place/users.body"
   contestant mod_proxy "http://127.0.0.1:${ports[proxy]}/users" "$place/users.body"
   contestant gateway "$shipped/users" "$place/users.body"
-  contestant gateway-few "http://127.0.0.1:${ports[few]}/users" "$place/users.body"
   contestant hello "http://127.0.0.1:${ports[hello]}/" "$place/users.body"
   contestant relay "http://127.0.0.1:${ports[relay]}/" "$place/users.body"
   contestant user-orders "$alone/users/1/orders" "$place/user-orders.body"

@@ -67,7 +67,7 @@ def comparisons: . as $slices
   | (slower("call-users-summary"; "call-orders-summary"; "slower-call") + map(select(.name == "dashboard"))) as $dashboard
   | {
     rate: (([["gateway", "mod_proxy"], ["gateway", "direct"], ["mod_proxy", "direct"], ["gateway", "hello"], ["hello", "direct"],
-        ["relay", "mod_proxy"], ["gateway", "relay"], ["gateway-few", "mod_proxy"], ["gateway-few", "gateway"],
+        ["relay", "mod_proxy"], ["gateway", "relay"],
         ["user-orders", "hello"], ["dashboard", "hello"], ["user-orders", "gateway"], ["dashboard", "gateway"],
         ["user-orders-shared", "user-orders"], ["dashboard-shared", "dashboard"]]
       | map(. as [$of, $to] | $slices | held_against("clients"; $of; $to; rate))

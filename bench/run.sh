@@ -44,14 +44,11 @@ by_clients() {
   local number each
   local those=(direct mod_proxy gateway relay hello user-orders dashboard)
   local crowd=(user-orders-shared dashboard-shared) # one client shares with nobody
-  local few=(gateway-few) # more clients would wait for its threads until they are refused
   local alone=(call-user call-orders call-users-summary call-orders-summary)
   for ((number = 1; number <= rounds; number++)); do
     for each in "${clients[@]}"; do
       progress "round $number of $rounds, $each clients"
-      if ((each == 64)); then
-        round clients "$number" "$seconds" "$each" "${those[@]}" "${crowd[@]}" "${few[@]}"
-      elif ((each > 1)); then
+      if ((each > 1)); then
         round clients "$number" "$seconds" "$each" "${those[@]}" "${crowd[@]}"
       else
         round clients "$number" "$seconds" "$each" "${those[@]}" "${alone[@]}"

@@ -11,7 +11,7 @@ def by_clients(cell): . as $all | client_counts as $counts
   | table([""] + ($counts | map("\(.) client\(if . > 1 then "s" else "" end)")));
 
 def ratios: . as $all | client_counts as $counts
-  | [["gateway", "mod_proxy"], ["relay", "mod_proxy"], ["gateway", "relay"], ["gateway-few", "gateway"], ["gateway", "direct"], ["mod_proxy", "direct"],
+  | [["gateway", "mod_proxy"], ["relay", "mod_proxy"], ["gateway", "relay"], ["gateway", "direct"], ["mod_proxy", "direct"],
      ["gateway", "hello"], ["user-orders", "gateway"],
      ["dashboard", "gateway"], ["user-orders-shared", "user-orders"], ["dashboard-shared", "dashboard"]]
   | map(. as [$of, $to] | ["\(titles[$of]) : \(titles[$to])"] + [$counts[] as $clients | $all | compared("rate"; $of; $to; $clients) | spread(2)])

@@ -17,7 +17,6 @@ def bytes: if . >= 1000000 then "\(. / 1000000) MB" else "\(. / 1000) KB" end;
 
 def titles: {
   "direct": "the users service itself", "mod_proxy": "lighttpd's mod_proxy to it", "gateway": "the gateway to it",
-  "gateway-few": "the gateway with 8 threads",
   "relay": "a responder that only relays it", "hello": "a responder that only says hello",
   "user-orders": "/users/1/orders, two calls", "dashboard": "/dashboard, two calls",
   "user-orders-shared": "/users/1/orders as shipped", "dashboard-shared": "/dashboard as shipped" };
