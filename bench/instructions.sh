@@ -154,7 +154,7 @@ keep() {
 # profile PATH: of what threads do that serve requests; the start of the program is not in it.
 profile() {
   local file mode
-  start --toggle-collect=crew_loop_run
+  start --zero-before=crew_loop_run
   ask "$1" "$PROFILED"
   control stop >/dev/null
   file=$(find "$place/counts" -name 'out.*' -size +0 -printf '%s %p\n' | sort -n | tail -n 1)

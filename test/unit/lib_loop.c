@@ -103,8 +103,8 @@ static void times_come_in_their_order(void **state)
     close_loop(loop);
 }
 
-/* No wait ends before its time, and the first that ends is the shortest. The clock was read a moment before
- * the wait began. */
+/* No wait ends before its time, and the first that ends is the shortest. The clock was read a
+ * moment before the wait began. */
 #define SLACK_US 50000
 static long long last_us;
 
