@@ -19,7 +19,7 @@
 set -u
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 
-readonly WARM=40 REQUESTS=150 PROFILED=400 WAIT_SECONDS=30 PERCENT_ALLOWED=5 PROFILE_LINES=45
+readonly WARM=40 REQUESTS=150 WAIT_SECONDS=30 PERCENT_ALLOWED=5 PROFILE_LINES=45
 readonly KEPT=bench/instructions.json CONTROL=lighttpd/control
 readonly PATHS=(/users /users/1/orders)
 readonly -A KIND=([/users]="passed through" [/users/1/orders]="composed of two calls")
@@ -151,19 +151,19 @@ keep() {
 
 ## Where they go
 
-# profile PATH: of what threads do that serve requests; the start of the program is not in it.
+# profile PATH: of one request, when connections are made and what is kept is there.
 profile() {
   local file mode
-  start --zero-before=crew_loop_run
-  ask "$1" "$PROFILED"
-  control stop >/dev/null
-  file=$(find "$place/counts" -name 'out.*' -size +0 -printf '%s %p\n' | sort -n | tail -n 1)
+  start --dump-before=log_request
+  ask "$1" "$WARM" counted
+  file=$(counts | tail -n 1)
   for mode in no yes; do
-    printf '\n%s, of %d requests, %s:\n\n' "$1" "$PROFILED" \
+    printf '\n%s, %s:\n\n' "$1" \
       "$([[ $mode == yes ]] && echo "with what they call" || echo "function by function")"
-    callgrind_annotate --threshold=100 --inclusive="$mode" "${file#* }" 2>/dev/null |
+    callgrind_annotate --threshold=100 --inclusive="$mode" "$file" 2>/dev/null |
       grep -E '^ *[0-9,]+ \(' | sed 's|/[^ ]*/||g' | head -n "$PROFILE_LINES"
   done
+  control stop >/dev/null
 }
 
 for tool in valgrind jq; do
