@@ -1,7 +1,7 @@
 /* bulkhead: how many calls an upstream gets at once, and who waits for a place.
  *
- * A service that hangs may keep so many requests waiting, and no more: the others are for other services.
- * How somebody waits and is woken is not its business.
+ * A service that hangs may keep so many requests waiting, and no more: the others are for other
+ * services. How somebody waits and is woken is not its business.
  */
 #include "bulkhead.h"
 #include <stddef.h>

@@ -1,8 +1,8 @@
 /* coalesce: identical requests at the same time share one reply: the first asks, the others wait.
  *
  * A lock of a shard covers its flights and all seats in them. It is held for pointers and for
- * waking followers, never during a wait. A seat is in a flight, or it is nobody's but its request's:
- * who takes a seat off says in the same breath what becomes of it.
+ * waking followers, never during a wait. A seat is in a flight, or it is nobody's but its
+ * request's: who takes a seat off says in the same breath what becomes of it.
  */
 #include "coalesce.h"
 #include <pthread.h>
