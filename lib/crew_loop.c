@@ -268,7 +268,7 @@ static long long next_look_us(struct crew *crew)
     if (crew->refuser && queue_first_us(&crew->queue, &first_us) &&
         first_us + QUEUE_WAIT_US < until_us)
         until_us = first_us + QUEUE_WAIT_US;
-    if (crew->is_deaf && crew->deaf_until_us > 0 && crew->deaf_until_us < until_us)
+    if (crew->is_deaf && queue_has_room(&crew->queue) && crew->deaf_until_us < until_us)
         until_us = crew->deaf_until_us;
     return until_us;
 }
