@@ -139,10 +139,12 @@ static bool write_record(const FCGX_Request *request, const char *bytes, size_t 
     while (part < end) {
         struct msghdr message = { .msg_iov = part, .msg_iovlen = (size_t)(end - part) };
         ssize_t wrote = sendmsg(request->ipcFd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (wrote < 0 && errno == EAGAIN)
-            wait_until_writable(request->ipcFd, -1);
-        if (wrote < 0 && (errno == EINTR || errno == EAGAIN))
+        if (wrote < 0 && errno == EINTR)
             continue;
+        if (wrote < 0 && errno == EAGAIN) {
+            wait_until_writable(request->ipcFd, -1); /* others change errno meanwhile */
+            continue;
+        }
         if (wrote < 0)
             return false;
         for (; part < end && (size_t)wrote >= part->iov_len; part++)
