@@ -16,4 +16,8 @@ enum pool_end crew_run(
  * Nothing where it has one already. */
 void crew_take_thread(void);
 
+/* The caller's request has crashed, and what is left to do for it may wait: if it has the thread of
+ * all others, another one goes on with those from now on. */
+void crew_give_up_thread(void);
+
 #endif

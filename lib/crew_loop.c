@@ -31,17 +31,27 @@ enum { BELL_CONNECTION, BELL_LOOK };
 _Noreturn static void lose(struct member *member)
 {
     struct crew *crew = member->crew;
-    bool was_loop = loop_is_here();
     if (crew->work->is_stuck && crew->work->is_stuck(member->own))
         atomic_store(&crew->oversight.is_stuck, true);
     atomic_fetch_add(&crew->lost, 1);
     atomic_fetch_sub(&crew->busy, 1);
     atomic_store(&crew->oversight.is_crashed, true);
-    if (was_loop)
-        atomic_store(&crew->is_orphaned, true);
     seat_call_main(crew->oversight.main);
     for (;;)
         pause();
+}
+
+/* The crashed thread may hold a lock that the others' requests come to, if only that of the C
+ * library: it must not go on with any of them. */
+void crew_give_up_thread(void)
+{
+    if (!loop_is_here())
+        return;
+    struct crew *crew = ((struct member *)fiber_argument(fiber_here()))->crew;
+    loop_adopt(NULL);
+    atomic_store(&crew->oversight.is_crashed, true);
+    atomic_store(&crew->is_orphaned, true);
+    seat_call_main(crew->oversight.main);
 }
 
 static void run_member(void *argument)

@@ -164,6 +164,7 @@ static void bury(struct thread *thread, int number)
 {
     struct request *request = &thread->request;
 
+    crew_give_up_thread();
     guard_call(end_crashed_exchange, thread);
     if (guard_call(give_up_crashed, thread))
         thread->is_stuck = true;
