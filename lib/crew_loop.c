@@ -289,9 +289,10 @@ static bool is_over(struct crew *crew)
 {
     if (!atomic_load(&crew->is_stopping))
         return false;
-    if (log_clock_us() <= atomic_load(&crew->drain_until_us) &&
+    if (!crew->is_drained && log_clock_us() <= atomic_load(&crew->drain_until_us) &&
         listener_has_waiting(crew->listener))
         return false;
+    crew->is_drained = true;
     crew->deaf_until_us = LLONG_MAX;
     set_deaf(crew, true);
     return queue_is_empty(&crew->queue) && atomic_load(&crew->busy) == 0;
@@ -363,7 +364,8 @@ void *crew_loop_run(void *argument)
     loop_adopt(NULL);
     members_free(crew);
     guard_thread_stop();
-    atomic_store(&crew->is_over, true);
-    seat_call_main(crew->oversight.main);
+    pthread_t main_thread = crew->oversight.main;
+    atomic_store(&crew->is_over, true); /* from here on the crew may be gone */
+    seat_call_main(main_thread);
     return NULL;
 }

@@ -41,6 +41,7 @@ struct crew {
     long long review_us, deaf_until_us;
     bool is_deaf; /* nothing is accepted */
     bool is_prepared;
+    bool is_drained; /* once it stops: nothing waits in the socket, or it is left there */
 
     /* Between the loop, the main thread and the threads of single members. */
     pthread_mutex_t lock;
