@@ -11,9 +11,7 @@
 #include "seat.h"
 
 /* Milliseconds. */
-#define DRAIN_MS 5000      /* how long a stop goes on taking what comes in without a pause */
-#define CRASH_STOP_MS 5000 /* requests may wait for a lock that is lost */
-#define LOOK_AGAIN_MS 100  /* whether the last request is over, should nobody have said so */
+#define LOOK_AGAIN_MS 100 /* whether the last request is over, should nobody have said so */
 
 #define LOOP_STACK_SIZE (256 * 1024)
 
@@ -44,12 +42,6 @@ static void adopt_orphans(void *context)
     }
 }
 
-/* The loop does it by itself. */
-static void review(void *context)
-{
-    (void)context;
-}
-
 static unsigned count_busy(void *context)
 {
     return atomic_load(&((struct crew *)context)->busy);
@@ -60,13 +52,13 @@ static unsigned count_busy(void *context)
 static void stop(struct crew *crew, bool is_final)
 {
     long long now_us = log_clock_us();
-    atomic_store(&crew->drain_until_us, is_final ? now_us + DRAIN_MS * 1000LL : 0);
+    atomic_store(&crew->drain_until_us, is_final ? now_us + OVERSIGHT_DRAIN_MS * 1000LL : 0);
     atomic_store(&crew->is_stopping, true);
     crew_ring(crew);
     while (!atomic_load(&crew->is_over)) {
         adopt_orphans(crew);
         if (atomic_load(&crew->oversight.is_crashed) &&
-            log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
+            log_clock_us() - now_us > OVERSIGHT_CRASH_STOP_MS * 1000LL)
             return;
         seat_wait_main(false, LOOK_AGAIN_MS);
         crew_ring(crew);
@@ -118,7 +110,6 @@ enum pool_end crew_run(
     if (!crew)
         return POOL_FAILED;
     const struct overseen overseen = { .context = crew,
-        .review = review,
         .woken = adopt_orphans,
         .busy = count_busy,
         .reload = work->reload,

@@ -33,7 +33,6 @@ _Noreturn static void lose(struct member *member)
     struct crew *crew = member->crew;
     if (crew->work->is_stuck && crew->work->is_stuck(member->own))
         atomic_store(&crew->oversight.is_stuck, true);
-    atomic_fetch_add(&crew->lost, 1);
     atomic_fetch_sub(&crew->busy, 1);
     atomic_store(&crew->oversight.is_crashed, true);
     seat_call_main(crew->oversight.main);
@@ -109,14 +108,6 @@ static struct member *take_idle(struct crew *crew)
     return member;
 }
 
-static void put_idle(struct crew *crew, struct member *member)
-{
-    atomic_fetch_sub(&crew->busy, 1);
-    member->next = crew->idle;
-    crew->idle = member;
-    crew->idle_count++;
-}
-
 /* --- going on --- */
 
 bool crew_enter(struct member *member)
@@ -127,12 +118,14 @@ bool crew_enter(struct member *member)
 
 static void put_back(struct crew *crew, struct member *member)
 {
+    atomic_fetch_sub(&crew->busy, 1);
     if (member->refuses) {
-        atomic_fetch_sub(&crew->busy, 1);
         crew->refuser = member;
-    } else {
-        put_idle(crew, member);
+        return;
     }
+    member->next = crew->idle;
+    crew->idle = member;
+    crew->idle_count++;
 }
 
 static void go_on(struct crew *crew, struct member *member)
@@ -155,17 +148,14 @@ static void begin(struct crew *crew, struct member *member, const struct arrival
     go_on(crew, member);
 }
 
-/* False where there is nobody who could. */
-static bool refuse(struct crew *crew, const struct arrival *arrival)
+/* There is somebody who can. */
+static void refuse(struct crew *crew, const struct arrival *arrival)
 {
     struct member *member = crew->refuser;
-    if (!member)
-        return false;
     crew->refuser = NULL;
     if (crew->refused++ == 0)
         log_event("overloaded: %u requests are under way, more are refused", crew->requests_max);
     begin(crew, member, arrival);
-    return true;
 }
 
 /* --- connections --- */

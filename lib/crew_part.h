@@ -29,7 +29,6 @@ struct crew {
     struct oversight oversight;
     struct loop *loop;
     atomic_uint busy; /* requests under way */
-    atomic_uint lost; /* members that crashed */
 
     /* Of the loop's thread alone. */
     unsigned count; /* of members */
@@ -57,10 +56,13 @@ struct crew {
 
 /* --- crew.c --- */
 
-/* A member's fiber has left: in the loop's thread or another. True where it is done. */
-bool crew_enter(struct member *member);
+/* Returns 0 or an error number. */
+int crew_start_thread(void *(*run)(void *argument), void *argument, size_t stack_size);
 
 /* --- crew_loop.c: what the loop's thread does --- */
+
+/* Goes on with a member's request, in whichever thread calls. True where that is done. */
+bool crew_enter(struct member *member);
 
 /* The argument is a struct crew. */
 void *crew_loop_run(void *argument);
@@ -78,8 +80,5 @@ void crew_thread_end(struct crew *crew);
 
 /* From any thread: the loop shall look around. */
 void crew_ring(struct crew *crew);
-
-/* Returns 0 or an error number. */
-int crew_start_thread(void *(*run)(void *argument), void *argument, size_t stack_size);
 
 #endif

@@ -35,7 +35,7 @@ static bool wait_for_end(struct oversight *oversight, const struct overseen *ove
         if (number == SIGHUP && overseen->reload)
             overseen->reload(overseen->reload_context);
         look_after(overseen);
-        if (log_clock_us() - reviewed_us >= OVERSIGHT_REVIEW_MS * 1000LL) {
+        if (overseen->review && log_clock_us() - reviewed_us >= OVERSIGHT_REVIEW_MS * 1000LL) {
             overseen->review(overseen->context);
             reviewed_us = log_clock_us();
         }

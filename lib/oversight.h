@@ -17,7 +17,7 @@ struct oversight {
 
 struct overseen {
     void *context;
-    void (*review)(void *context);   /* every OVERSIGHT_REVIEW_MS */
+    void (*review)(void *context);   /* every OVERSIGHT_REVIEW_MS; may be NULL */
     void (*woken)(void *context);    /* after every seat_call_main; may be NULL */
     unsigned (*busy)(void *context); /* how many requests are under way? */
     void (*reload)(void *context);   /* at SIGHUP; may be NULL */
@@ -25,6 +25,11 @@ struct overseen {
 };
 
 #define OVERSIGHT_REVIEW_MS 5000 /* who was never needed for this long is too many */
+
+/* Who stops: so long what comes in without a pause is still taken, and after a crash the others are
+ * waited for, who may wait for a lock that is lost. Milliseconds. */
+#define OVERSIGHT_DRAIN_MS 5000
+#define OVERSIGHT_CRASH_STOP_MS 5000
 
 /* In the main thread: from then on it is the one that is called. */
 void oversight_begin(struct oversight *oversight);

@@ -11,9 +11,7 @@
 #include "pool_part.h"
 
 /* Milliseconds. */
-#define DRAIN_MS 5000      /* how long a stop goes on taking what comes in without a pause */
-#define CRASH_STOP_MS 5000 /* then nothing is accepted: threads may wait for a lost lock */
-#define WAKE_AGAIN_MS 2    /* a signal just before accept is missed, so it is sent again */
+#define WAKE_AGAIN_MS 2 /* a signal just before accept is missed, so it is sent again */
 
 static unsigned count_seats(const struct pool *pool, enum seat_state state)
 {
@@ -39,13 +37,13 @@ static unsigned count_busy(void *context)
 static void stop(struct pool *pool, bool is_final)
 {
     long long now_us = log_clock_us();
-    atomic_store(&pool->drain_until_us, is_final ? now_us + DRAIN_MS * 1000LL : 0);
+    atomic_store(&pool->drain_until_us, is_final ? now_us + OVERSIGHT_DRAIN_MS * 1000LL : 0);
     atomic_store(&pool->surplus, 0);
     atomic_store(&pool->is_stopping, true);
 
     while (atomic_load(&pool->threads) > atomic_load(&pool->lost)) {
         if (atomic_load(&pool->oversight.is_crashed) &&
-            log_clock_us() - now_us > CRASH_STOP_MS * 1000LL)
+            log_clock_us() - now_us > OVERSIGHT_CRASH_STOP_MS * 1000LL)
             return;
         pool_size_wake(pool, pool->seat_count);
         bool is_missed = count_seats(pool, SEAT_ACCEPTING) > 0;
