@@ -17,7 +17,7 @@ RUN make -j"$(nproc)" build && strip build/fcgi-gateway build/fcgi-users build/f
 # lighttpd/common.conf. It finishes what is under way on SIGINT, and drops it on SIGTERM.
 FROM debian:bookworm-slim AS base
 RUN apt-get -qq update \
- && apt-get -qq install --no-install-recommends -y lighttpd curl libfcgi0ldbl libcurl4 libsqlite3-0 libjq1 \
+ && apt-get -qq install --no-install-recommends -y lighttpd curl libcurl4 libsqlite3-0 libjq1 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 1000 --home-dir /nonexistent --shell /usr/sbin/nologin app \
  && install -d -m 700 -o app -g app /run/app /data

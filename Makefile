@@ -10,7 +10,7 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -pthread -fno-omit-frame-
              -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
              -Wformat=2 -Wvla $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pthread -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
-LIBS     = -lfcgi -lcurl -lsqlite3 -ljq
+LIBS     = -lcurl -lsqlite3 -ljq
 
 PROGRAMS = fcgi-gateway fcgi-users fcgi-orders
 ARCHIVES = $(foreach p,$(PROGRAMS),$(BUILD)/$p.a) $(BUILD)/lib.a
@@ -25,6 +25,7 @@ SOURCES  = $(wildcard lib/*.c fcgi-*/*.c examples/*/*.c bench/*.c test/unit/*.c 
 FUZZED   = $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 FUZZ_LIB = $(patsubst %,lib/%.c,arena buf text uri json json_node route pattern)
 FUZZ_REPLY = $(patsubst %,fcgi-gateway/%.c,framing head)
+FUZZ_RECORD = $(wildcard lib/*.c)
 FUZZ_ALL = $(filter-out %/main.c,$(wildcard fcgi-gateway/*.c lib/*.c)) # what a configuration needs
 SECONDS ?= 60
 
@@ -83,6 +84,7 @@ fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 	@for name in $(FUZZED); do \
 		used='$(FUZZ_LIB)' seeds=; \
 		[ $$name != reply ] || used='$(FUZZ_LIB) $(FUZZ_REPLY)'; \
+		[ $$name != record ] || used='$(FUZZ_RECORD)'; \
 		[ $$name != config ] || used='$(FUZZ_ALL)' seeds='found seeds'; \
 		clang -std=c11 -D_GNU_SOURCE -I. -I$(BUILD)/obj -g -O1 -pthread \
 			-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $(BUILD)/fuzz/$$name \

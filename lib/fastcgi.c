@@ -1,152 +1,54 @@
-/* fastcgi: one FastCGI connection after the other, for one thread; the only file that sees libfcgi.
+/* fastcgi: one FastCGI connection after the other (FastCGI 1.0): its reply, its client, its end.
  *
- * The accepted socket is ours, the protocol is libfcgi's: FCGX_Accept_r would accept and read in
- * one call, so that a thread could not know that it was the last idle one, and a signal that ends
- * the wait could also tear a request that is being read. So the socket is put into
- * FCGX_Request.ipcFd, where libfcgi expects one that it kept open from an earlier request.
- * fcgiapp.h says not to use that field; it has been there since 1996 and nothing else in libfcgi
- * takes a connected socket. */
-#include "fastcgi.h"
+ * Each wait is one of loop_poll's, so that a thread of many requests goes on with the others. */
+#include "fastcgi_part.h"
 
 #include <errno.h>
-#include <fcgiapp.h>
 #include <linux/sockios.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
-#include "crew.h"
 #include "loop.h"
+#include "variables.h"
 #include "watcher.h"
 
-/* How long a web server may take to close its side after our end; libfcgi's own figure. */
+/* How long a web server may take to close its side after our end. */
 #define LINGER_MS 2000
 
 /* How long it may take to read the end of a broken reply, and how often that is looked at. */
 #define READ_WAIT_MS 1000
 #define READ_AGAIN_MS 1
 
-/* Of a FastCGI record. The longest content is less by what would need padding. */
-#define RECORD_VERSION 1
-#define RECORD_STDOUT 6
-#define RECORD_HEAD_SIZE 8
-#define RECORD_MAX 65528
-
-/* From here on libfcgi's copying costs more than it saves: as long as its buffer. */
-#define LONG_PIECE 8192
-
-/* Of a socket's room, besides the bytes themselves. */
-#define FLUSH_COST 1024
-
-/* How long a web server in a hurry may let us wait for a part of its request. */
-#define HURRY_MS 50
-
-/* Usual requests are shorter. */
-#define PEEKED_MAX (16 * 1024)
-
-struct fastcgi {
-    struct connection connection; /* first: the two are cast into each other */
-    FCGX_Request request;
-    int gone_fd;     /* an epoll instance that waits for the end of a connection; -1 before that */
-    bool is_watched; /* the present connection is in it */
-    struct watcher *watcher;
-    int seat;       /* of the watcher: it looks after the present connection's client; or none */
-    size_t written; /* so far, and what the kernel needs for it besides */
-};
-
-/* Where libfcgi keeps signals for itself, in a way that a program with threads cannot use. */
-static const int meddled_signals[] = { SIGPIPE, SIGUSR1, SIGTERM };
-
-bool fastcgi_init(void)
+bool fastcgi_wait(int fd, short events, int wait_ms)
 {
-    enum { COUNT = sizeof(meddled_signals) / sizeof(meddled_signals[0]) };
-    struct sigaction ours[COUNT];
-
-    for (int i = 0; i < COUNT; i++)
-        sigaction(meddled_signals[i], NULL, &ours[i]);
-    bool is_ready = FCGX_Init() == 0;
-    for (int i = 0; i < COUNT; i++)
-        sigaction(meddled_signals[i], &ours[i], NULL);
-    return is_ready;
+    struct pollfd waited = { .fd = fd, .events = events };
+    return loop_poll(&waited, 1, wait_ms) != 0;
 }
 
-/* Waits until there is a part of the body and takes what came with it: FCGX_GetStr alone would
- * wait for `size` bytes, which holds up a body that is to be passed on as it comes. */
-static ssize_t read_body(struct connection *connection, void *bytes, size_t size)
+int fastcgi_flags(const struct fastcgi *fastcgi)
 {
-    FCGX_Stream *in = ((struct fastcgi *)connection)->request.in;
-    int first = FCGX_GetChar(in);
-    if (first == EOF)
-        return -1;
-
-    size_t more = (size_t)(in->stop - in->rdNext);
-    if (more > size - 1)
-        more = size - 1;
-    char *to = bytes;
-    to[0] = (char)first;
-    return 1 + FCGX_GetStr(to + 1, (int)more, in);
+    return loop_is_here() || fastcgi->wait_ms >= 0 ? MSG_DONTWAIT : 0;
 }
 
-/* What libfcgi's FCGX_Stream_Data begins with. It is not in its header, but nothing else tells
- * whether bytes of the next record were read along with the last one: the socket would then be
- * waited for in vain. */
-struct stream_data {
-    unsigned char *buff;
-    int bufflen;
-    unsigned char *mBuff;
-    unsigned char *buffStop; /* behind the last byte that was read */
-};
-
-static int body_fd(struct connection *connection)
+/* Sends all of it. */
+static bool send_parts(struct fastcgi *fastcgi, struct iovec *part, size_t count)
 {
-    struct fastcgi *fastcgi = (struct fastcgi *)connection;
-    const FCGX_Stream *in = fastcgi->request.in;
-    const struct stream_data *data = in->data;
-    struct pollfd input = { .fd = fastcgi->request.ipcFd, .events = POLLIN };
-
-    if (in->rdNext != in->stop || in->rdNext != data->buffStop || in->isClosed)
-        return -1;
-    return poll(&input, 1, 0) == 0 ? input.fd : -1;
-}
-
-/* False where it is not so within so many milliseconds (-1: it will be). */
-static bool wait_until_writable(int fd, int wait_ms)
-{
-    struct pollfd output = { .fd = fd, .events = POLLOUT };
-    return loop_poll(&output, 1, wait_ms) != 0;
-}
-
-/* A record of the reply around bytes that are where they are (FastCGI 1.0, 3.3 and 5.3). */
-static bool write_record(const FCGX_Request *request, const char *bytes, size_t len)
-{
-    unsigned char head[RECORD_HEAD_SIZE] = { [0] = RECORD_VERSION,
-        [1] = RECORD_STDOUT,
-        [2] = (unsigned char)(request->requestId >> 8),
-        [3] = (unsigned char)request->requestId,
-        [4] = (unsigned char)(len >> 8),
-        [5] = (unsigned char)len };
-    struct iovec parts[] = { { head, sizeof(head) }, { (char *)bytes, len } };
-    struct iovec *part = parts, *end = parts + 2;
-
-    while (part < end) {
+    struct iovec *end = part + count;
+    while (part < end && !fastcgi->is_failed) {
         struct msghdr message = { .msg_iov = part, .msg_iovlen = (size_t)(end - part) };
-        ssize_t wrote = sendmsg(request->ipcFd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t wrote = sendmsg(fastcgi->fd, &message, MSG_NOSIGNAL | fastcgi_flags(fastcgi));
         if (wrote < 0 && errno == EINTR)
             continue;
-        if (wrote < 0 && errno == EAGAIN) {
-            wait_until_writable(request->ipcFd, -1); /* others change errno meanwhile */
+        if (wrote < 0) {
+            fastcgi->is_failed =
+                errno != EAGAIN || !fastcgi_wait(fastcgi->fd, POLLOUT, fastcgi->wait_ms);
             continue;
         }
-        if (wrote < 0)
-            return false;
         for (; part < end && (size_t)wrote >= part->iov_len; part++)
             wrote -= (ssize_t)part->iov_len;
         if (part < end) {
@@ -154,43 +56,56 @@ static bool write_record(const FCGX_Request *request, const char *bytes, size_t 
             part->iov_len -= (size_t)wrote;
         }
     }
-    return true;
+    return !fastcgi->is_failed;
 }
 
-/* libfcgi copies all of it into records of 8 KiB, each with a system call of its own. That is right
- * for what is written in small pieces; long ones go out around it. So does in a loop whatever
- * libfcgi might have to wait for with all others: a socket takes the first LONG_PIECE bytes at
- * once. */
+bool fastcgi_send(struct fastcgi *fastcgi, const char *bytes, const char *end)
+{
+    struct iovec part = { (void *)(uintptr_t)bytes, (size_t)(end - bytes) };
+    return send_parts(fastcgi, &part, 1);
+}
+
+/* --- the reply --- */
+
+/* What was kept, and `len` bytes more, as one record. */
+static bool send_output(struct fastcgi *fastcgi, const char *bytes, size_t len)
+{
+    size_t kept = fastcgi->kept_len;
+    struct iovec parts[] = { { fastcgi->kept, RECORD_HEAD_SIZE + kept }, { (char *)bytes, len } };
+    fastcgi->kept_len = 0;
+    record_put_head(fastcgi->kept, RECORD_STDOUT, fastcgi->id, kept + len);
+    return send_parts(fastcgi, parts, len > 0 ? 2 : 1);
+}
+
 static bool write_reply(struct connection *connection, const char *bytes, size_t len)
 {
     struct fastcgi *fastcgi = (struct fastcgi *)connection;
-    FCGX_Request *request = &fastcgi->request;
-
-    fastcgi->written += len;
-    if (len < LONG_PIECE && (fastcgi->written < LONG_PIECE || !loop_is_here()))
-        return FCGX_PutStr(bytes, (int)len, request->out) >= 0;
-    if (FCGX_FFlush(request->out) != 0 || FCGX_GetError(request->out) != 0)
-        return false;
-    for (size_t part; len > 0; bytes += part, len -= part) {
-        part = len < RECORD_MAX ? len : RECORD_MAX;
-        if (!write_record(request, bytes, part))
+    while (len > FASTCGI_KEPT_MAX - fastcgi->kept_len) {
+        size_t part = RECORD_CONTENT_MAX - fastcgi->kept_len;
+        part = part < len ? part : len;
+        if (!send_output(fastcgi, bytes, part))
             return false;
+        bytes += part;
+        len -= part;
     }
-    return true;
+    if (len > 0)
+        memcpy(fastcgi->kept + RECORD_HEAD_SIZE + fastcgi->kept_len, bytes, len);
+    fastcgi->kept_len += len;
+    return !fastcgi->is_failed;
 }
 
 static bool flush_reply(struct connection *connection)
 {
     struct fastcgi *fastcgi = (struct fastcgi *)connection;
-    FCGX_Stream *out = fastcgi->request.out;
-    fastcgi->written += FLUSH_COST;
-    return FCGX_FFlush(out) == 0 && FCGX_GetError(out) == 0;
+    return fastcgi->kept_len == 0 ? !fastcgi->is_failed : send_output(fastcgi, NULL, 0);
 }
 
 static bool is_ready(struct connection *connection, int wait_ms)
 {
-    return wait_until_writable(((struct fastcgi *)connection)->request.ipcFd, wait_ms);
+    return fastcgi_wait(((struct fastcgi *)connection)->fd, POLLOUT, wait_ms);
 }
+
+/* --- the client --- */
 
 /* The web server says that the client has gone by closing the connection, or its side of it.
  * Records that nobody has read yet, if only the end of the body, stand before that and make the
@@ -208,8 +123,7 @@ static int gone_fd(struct connection *connection)
     if (fastcgi->gone_fd < 0)
         return -1;
     if (!fastcgi->is_watched)
-        fastcgi->is_watched =
-            epoll_ctl(fastcgi->gone_fd, EPOLL_CTL_ADD, fastcgi->request.ipcFd, &end) == 0;
+        fastcgi->is_watched = epoll_ctl(fastcgi->gone_fd, EPOLL_CTL_ADD, fastcgi->fd, &end) == 0;
     return fastcgi->is_watched ? fastcgi->gone_fd : -1;
 }
 
@@ -217,9 +131,9 @@ static int gone_fd(struct connection *connection)
  * does watch clients that speak HTTP/2 or TLS. */
 static bool may_be_unwatched(char **variables)
 {
-    const char *protocol = FCGX_GetParam("SERVER_PROTOCOL", variables);
+    const char *protocol = variables_find(variables, "SERVER_PROTOCOL");
     return getenv("ASK_KERNEL_FOR_CLIENTS") && protocol && strncmp(protocol, "HTTP/1", 6) == 0 &&
-           !FCGX_GetParam("HTTPS", variables);
+           !variables_find(variables, "HTTPS");
 }
 
 /* The watcher shuts our side of the connection down, which gone_fd tells like the web server's end.
@@ -227,14 +141,14 @@ static bool may_be_unwatched(char **variables)
 static void watch(struct connection *connection)
 {
     struct fastcgi *fastcgi = (struct fastcgi *)connection;
-    char **variables = fastcgi->request.envp;
+    char **variables = fastcgi->variables;
     struct peer peer;
 
     if (may_be_unwatched(variables) &&
-        peer_name(&peer, FCGX_GetParam("SERVER_ADDR", variables),
-            FCGX_GetParam("SERVER_PORT", variables), FCGX_GetParam("REMOTE_ADDR", variables),
-            FCGX_GetParam("REMOTE_PORT", variables)))
-        fastcgi->seat = watcher_add(fastcgi->watcher, &peer, fastcgi->request.ipcFd);
+        peer_name(&peer, variables_find(variables, "SERVER_ADDR"),
+            variables_find(variables, "SERVER_PORT"), variables_find(variables, "REMOTE_ADDR"),
+            variables_find(variables, "REMOTE_PORT")))
+        fastcgi->seat = watcher_add(fastcgi->watcher, &peer, fastcgi->fd);
 }
 
 static void unwatch(struct fastcgi *fastcgi)
@@ -242,7 +156,7 @@ static void unwatch(struct fastcgi *fastcgi)
     watcher_remove(fastcgi->watcher, fastcgi->seat);
     fastcgi->seat = WATCHER_NO_SEAT;
     if (fastcgi->is_watched)
-        epoll_ctl(fastcgi->gone_fd, EPOLL_CTL_DEL, fastcgi->request.ipcFd, NULL);
+        epoll_ctl(fastcgi->gone_fd, EPOLL_CTL_DEL, fastcgi->fd, NULL);
     fastcgi->is_watched = false;
 }
 
@@ -252,17 +166,23 @@ static bool is_gone(struct connection *connection)
     return end.fd >= 0 && poll(&end, 1, 0) > 0;
 }
 
+/* --- a connection from its beginning to its end --- */
+
 struct fastcgi *fastcgi_new(struct watcher *watcher)
 {
     struct fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
     if (!fastcgi)
         return NULL;
+    if (!fastcgi_read_init(fastcgi)) {
+        free(fastcgi);
+        return NULL;
+    }
     fastcgi->gone_fd = -1;
     fastcgi->watcher = watcher;
     fastcgi->seat = WATCHER_NO_SEAT;
     fastcgi->connection = (struct connection){
-        .read = read_body,
-        .body_fd = body_fd,
+        .read = fastcgi_read_body,
+        .body_fd = fastcgi_body_fd,
         .write = write_reply,
         .flush = flush_reply,
         .is_ready = is_ready,
@@ -275,73 +195,42 @@ struct fastcgi *fastcgi_new(struct watcher *watcher)
 
 void fastcgi_free(struct fastcgi *fastcgi)
 {
-    if (fastcgi && fastcgi->gone_fd >= 0)
+    if (!fastcgi)
+        return;
+    if (fastcgi->gone_fd >= 0)
         close(fastcgi->gone_fd);
+    fastcgi_read_free(fastcgi);
     free(fastcgi);
 }
 
-bool fastcgi_hurry(int fd)
+/* Waits until the web server has closed its side, and reads what it still sends: closing a socket
+ * with unread bytes resets it, and what was written may be lost on its way. */
+static void linger(struct fastcgi *fastcgi)
 {
-    const struct timeval limit = { .tv_usec = HURRY_MS * 1000 };
-    struct pollfd input = { .fd = fd, .events = POLLIN };
+    char unwanted[1024];
+    ssize_t got = 1;
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (loop_poll(&input, 1, HURRY_MS) == 1)
-        return true;
-    close(fd); /* without libfcgi, which would linger */
-    return false;
+    shutdown(fastcgi->fd, SHUT_WR);
+    while (
+        (got > 0 || (got < 0 && errno == EAGAIN)) && fastcgi_wait(fastcgi->fd, POLLIN, LINGER_MS))
+        got = recv(fastcgi->fd, unwanted, sizeof(unwanted), MSG_DONTWAIT);
 }
 
-/* Is it a whole request without a byte that is not as usual (FastCGI 1.0, 3.3 and 6.2)? */
-static bool is_whole_request(const unsigned char *bytes, size_t len)
+struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, int wait_ms, char ***variables)
 {
-    enum { BEGIN = 1, PARAMS = 4, STDIN = 5 };
-    int expected = BEGIN;
-    while (len >= RECORD_HEAD_SIZE) {
-        size_t content = (size_t)bytes[4] << 8 | bytes[5];
-        size_t whole = RECORD_HEAD_SIZE + content + bytes[6];
-        if (bytes[0] != RECORD_VERSION || bytes[1] != expected || len < whole)
-            return false;
-        if (content == 0 && expected == STDIN)
-            return true;
-        if (content == 0 || expected == BEGIN)
-            expected = expected == BEGIN ? PARAMS : STDIN;
-        bytes += whole;
-        len -= whole;
+    fastcgi->fd = fd;
+    fastcgi->wait_ms = wait_ms;
+    fastcgi->kept_len = 0;
+    fastcgi->is_failed = fastcgi->is_watched = fastcgi->connection.is_watched = false;
+    fastcgi_read_reset(fastcgi);
+    if (fastcgi_read_request(fastcgi)) {
+        *variables = fastcgi->variables;
+        return &fastcgi->connection;
     }
-    return false;
-}
-
-/* In a loop: until the request is there, so that libfcgi will not have to wait for any of it. One
- * that is long, or comes in parts, gets a thread to wait in. */
-static void wait_for_request(int fd)
-{
-    unsigned char bytes[PEEKED_MAX];
-    struct pollfd input = { .fd = fd, .events = POLLIN };
-    ssize_t got;
-    while ((got = recv(fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT)) < 0 &&
-           (errno == EAGAIN || errno == EINTR))
-        loop_poll(&input, 1, -1);
-    if (got < 0 || !is_whole_request(bytes, (size_t)got))
-        crew_take_thread();
-}
-
-struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variables)
-{
-    if (loop_is_here())
-        wait_for_request(fd);
-    fastcgi->written = 0;
-    /* No listening socket: after a request that is none, libfcgi wants to accept the next one
-     * itself; so it fails instead and comes back. */
-    FCGX_InitRequest(&fastcgi->request, -1, 0);
-    fastcgi->request.ipcFd = fd;
-    fastcgi->is_watched = fastcgi->connection.is_watched = false;
-    fastcgi->request.keepConnection = 1; /* or FCGX_Accept_r would close it first */
-    if (FCGX_Accept_r(&fastcgi->request) < 0)
-        return NULL;
-    *variables = fastcgi->request.envp;
-    return &fastcgi->connection;
+    if (!fastcgi->is_read)
+        linger(fastcgi);
+    close(fd);
+    return NULL;
 }
 
 /* Waits until the web server has read what was written. lighttpd that reads the head of a reply
@@ -359,57 +248,55 @@ static void wait_until_read(int fd)
     }
 }
 
+/* What is kept, the end of the output, and that of the request go out as one. */
+static void send_end(struct fastcgi *fastcgi)
+{
+    char *end = fastcgi->kept;
+    if (fastcgi->kept_len > 0)
+        end =
+            record_put_head(end, RECORD_STDOUT, fastcgi->id, fastcgi->kept_len) + fastcgi->kept_len;
+    end = record_put_head(end, RECORD_STDOUT, fastcgi->id, 0);
+    end = record_put_end(end, fastcgi->id, RECORD_COMPLETE);
+    fastcgi->kept_len = 0;
+    fastcgi_send(fastcgi, fastcgi->kept, end);
+}
+
 void fastcgi_end(struct fastcgi *fastcgi, bool is_broken)
 {
     if (is_broken) {
-        FCGX_FFlush(fastcgi->request.out);
-        wait_until_read(fastcgi->request.ipcFd);
+        flush_reply(&fastcgi->connection);
+        wait_until_read(fastcgi->fd);
     } else {
-        if (fastcgi->written >= LONG_PIECE)
-            wait_until_writable(fastcgi->request.ipcFd, -1);
-        FCGX_FClose(fastcgi->request.err); /* first: then it costs no record of its own */
-        FCGX_FClose(fastcgi->request.out);
+        send_end(fastcgi);
     }
 }
 
-/* Did the web server send all that it will ever send? Closing a socket with unread bytes resets it,
- * and the reply may be lost on its way. Asks only where the body was read and the end was sent: the
- * web server then has no reason to let us wait. */
+/* Asks only where the body was read and the end was sent: the web server then has no reason to let
+ * us wait. */
 static bool is_read_whole(struct fastcgi *fastcgi)
 {
-    FCGX_Stream *in = fastcgi->request.in;
-    return fastcgi->connection.body_left == 0 && FCGX_GetChar(in) == EOF && FCGX_GetError(in) == 0;
-}
-
-/* Waits until the web server has closed its side, and reads what it still sends. */
-static void linger(int fd)
-{
-    struct pollfd readable = { .fd = fd, .events = POLLIN };
-    char unwanted[1024];
-    ssize_t got = 1;
-
-    shutdown(fd, SHUT_WR);
-    while ((got > 0 || (got < 0 && errno == EAGAIN)) && loop_poll(&readable, 1, LINGER_MS) > 0)
-        got = recv(fd, unwanted, sizeof(unwanted), MSG_DONTWAIT);
+    if (fastcgi->connection.body_left > 0)
+        return false;
+    if (fastcgi->wait_ms < 0)
+        fastcgi->wait_ms = LINGER_MS;
+    return fastcgi_read_rest(fastcgi);
 }
 
 void fastcgi_close(struct fastcgi *fastcgi, bool is_broken)
 {
     unwatch(fastcgi);
-    /* libfcgi would linger by itself, and block. Where nothing can be unread nobody has to. */
     if (is_broken || !is_read_whole(fastcgi))
-        linger(fastcgi->request.ipcFd);
-    FCGX_Detach(&fastcgi->request);
-    /* Always closed, even where the web server would keep the connection (nginx, on request): a
-     * kept one would hold its thread while idle, and costs the web server no more than a connect.
-     */
-    FCGX_Free(&fastcgi->request, 1);
+        linger(fastcgi);
+    /* Also where the web server would keep the connection (nginx, on request): a kept one would
+     * hold its thread while idle, and costs the web server no more than a connect. */
+    close(fastcgi->fd);
+    fastcgi_read_reset(fastcgi);
 }
 
 void fastcgi_abandon(struct fastcgi *fastcgi, bool is_broken)
 {
     unwatch(fastcgi);
     fastcgi_end(fastcgi, is_broken);
-    linger(fastcgi->request.ipcFd);
-    close(fastcgi->request.ipcFd);
+    linger(fastcgi);
+    close(fastcgi->fd);
 }

@@ -8,22 +8,16 @@
 struct watcher;
 struct fastcgi; /* what a thread reads and writes connections with */
 
-/* Once per process, before the first fastcgi_new; undoes what libfcgi does to signals. */
-bool fastcgi_init(void);
-
 /* NULL where there is no memory. The watcher is all threads' own and outlives them. */
 struct fastcgi *fastcgi_new(struct watcher *watcher);
 void fastcgi_free(struct fastcgi *fastcgi);
 
-/* Before fastcgi_open, for who must not be held up: bounds every wait for the web server on `fd` to
- * a fraction of a second; it writes the whole beginning of a request when it connects. False where
- * it has said nothing at all: the socket is closed then. */
-bool fastcgi_hurry(int fd);
-
 /* Reads the beginning of the request that comes over `fd`, a connected socket, and owns `fd` from
- * here on. Returns the connection for its body and reply, with its CGI variables in *variables;
- * both valid until fastcgi_close. NULL where no request came: the socket is closed then. */
-struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, char ***variables);
+ * here on. Waits for the web server for `wait_ms` milliseconds at once at most, here and later on;
+ * -1: there is no bound. Returns the connection for its body and reply, with its CGI variables in
+ * *variables; both valid until fastcgi_close. NULL where no request came: the socket is closed
+ * then. */
+struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, int wait_ms, char ***variables);
 
 /* Sends what the reply still keeps, and its end. `is_broken`: without the end record, so that the
  * web server takes the reply for cut off. */

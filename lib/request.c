@@ -12,6 +12,7 @@
 #include "connection.h"
 #include "log.h"
 #include "text.h"
+#include "variables.h"
 
 #define REQUEST_ID_MADE_LEN 32
 
@@ -24,56 +25,14 @@ static struct {
     atomic_uint_fast64_t count;
 } ids;
 
-/* What follows `prefix` in `text`, or NULL where that begins otherwise. No strncmp: most variables
- * differ in their first byte, and every request looks for a dozen names among some thirty. */
-static inline const char *behind(const char *text, const char *prefix)
-{
-    for (; *prefix; prefix++, text++) {
-        if (*text != *prefix)
-            return NULL;
-    }
-    return text;
-}
-
 const char *request_variable(const struct request *request, const char *name)
 {
-    for (char **variable = request->variables; *variable; variable++) {
-        const char *rest = behind(*variable, name);
-        if (rest && *rest == '=')
-            return rest + 1;
-    }
-    return NULL;
-}
-
-/* A header field's name as CGI writes it: upper case, '-' as '_' (RFC 3875 section 4.1.18). Returns
- * the value of a variable that has this name, else NULL. */
-static inline const char *value_of(const char *variable, const char *field)
-{
-    for (; *field; field++, variable++) {
-        char c = *field;
-        if (c >= 'a' && c <= 'z')
-            c -= 'a' - 'A';
-        else if (c == '-')
-            c = '_';
-        if (*variable != c)
-            return NULL;
-    }
-    return *variable == '=' ? variable + 1 : NULL;
+    return variables_find(request->variables, name);
 }
 
 const char *request_header(const struct request *request, const char *name)
 {
-    /* The two fields that CGI has own variables for have no HTTP_ in front. */
-    struct str field = str_of(name);
-    bool is_own = str_is_nocase(field, "Content-Type") || str_is_nocase(field, "Content-Length");
-
-    for (char **variable = request->variables; *variable; variable++) {
-        const char *rest = is_own ? *variable : behind(*variable, "HTTP_");
-        const char *value = rest ? value_of(rest, name) : NULL;
-        if (value)
-            return value;
-    }
-    return NULL;
+    return variables_header(request->variables, name);
 }
 
 int request_body_fd(const struct request *request)
@@ -245,7 +204,7 @@ static bool has_twins(const struct request *request)
         size *= 2;
     const char **seen = arena_zero(request->arena, size * sizeof *seen);
     for (char **variable = request->variables; *variable; variable++) {
-        const char *name = behind(*variable, "HTTP_");
+        const char *name = variables_field(*variable);
         uint64_t hash = ids.start[0];
         size_t len = 0;
         if (!name)

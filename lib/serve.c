@@ -19,6 +19,10 @@
 #include "renew.h"
 #include "watcher.h"
 
+/* How long a web server may let us wait for a part of a request that is to be refused: there is one
+ * place for these, and others wait for it. */
+#define HURRY_MS 50
+
 #define EXIT_CRASHED 70 /* EX_SOFTWARE of sysexits.h */
 
 /* What all threads have. */
@@ -123,7 +127,8 @@ static void run_exchange(void *argument)
 {
     struct thread *thread = argument;
     char **variables;
-    struct connection *connection = fastcgi_open(thread->fastcgi, thread->arrival.fd, &variables);
+    struct connection *connection = fastcgi_open(
+        thread->fastcgi, thread->arrival.fd, thread->is_too_much ? HURRY_MS : -1, &variables);
     if (!connection)
         return;
 
@@ -200,12 +205,12 @@ static bool serve_connection(void *argument, const struct arrival *arrival)
     return exchange(thread, arrival);
 }
 
-/* pool_work.refuse. The thread is the one that accepts for all: what it waits for is bounded. */
+/* pool_work.refuse */
 static bool refuse_connection(void *argument, const struct arrival *arrival)
 {
     struct thread *thread = argument;
     thread->is_too_much = true;
-    return !fastcgi_hurry(arrival->fd) || exchange(thread, arrival);
+    return exchange(thread, arrival);
 }
 
 /* pool_work.is_stuck */
@@ -274,8 +279,8 @@ static int serve_fastcgi(const struct responder *responder, struct listener *lis
     ignore_unless_handled(SIGINT);
     if (!responder->reload)
         ignore_unless_handled(SIGHUP);
-    if (!shared.watcher || !fastcgi_init()) {
-        log_event("cannot start libfcgi");
+    if (!shared.watcher) {
+        log_event("cannot start: no memory");
         return EXIT_FAILURE;
     }
     log_event("started");
