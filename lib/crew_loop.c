@@ -48,6 +48,7 @@ void crew_give_up_thread(void)
         return;
     struct crew *crew = ((struct member *)fiber_argument(fiber_here()))->crew;
     loop_adopt(NULL);
+    log_collect(NULL);
     atomic_store(&crew->oversight.is_crashed, true);
     atomic_store(&crew->is_orphaned, true);
     seat_call_main(crew->oversight.main);
@@ -334,10 +335,12 @@ void *crew_loop_run(void *argument)
 
     guard_thread_start();
     loop_adopt(crew->loop);
+    log_collect(&crew->lines);
     bool is_ready = prepare(crew);
     if (!is_ready)
         atomic_store(&crew->oversight.is_failed, true);
     while (is_ready) {
+        log_write_collected();
         unsigned bells = loop_wait(crew->loop, next_look_us(crew));
         while ((fiber = loop_next(crew->loop)))
             go_on(crew, fiber_argument(fiber));
@@ -352,6 +355,7 @@ void *crew_loop_run(void *argument)
             break;
     }
     loop_adopt(NULL);
+    log_collect(NULL);
     members_free(crew);
     guard_thread_stop();
     pthread_t main_thread = crew->oversight.main;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include "crew.h"
 #include "fiber.h"
+#include "log.h"
 #include "loop.h"
 #include "oversight.h"
 #include "queue.h"
@@ -38,6 +39,7 @@ struct crew {
     unsigned refused;              /* in this time of overload; 0: there is none */
     unsigned refused_before;       /* the same at the last review */
     long long review_us, deaf_until_us;
+    struct log_lines lines;
     bool is_deaf; /* nothing is accepted */
     bool is_prepared;
     bool is_drained; /* once it stops: nothing waits in the socket, or it is left there */

@@ -1,7 +1,8 @@
-/* log: one line per event on stderr, written at once so that lines of several threads never mix.
+/* log: one line per event on stderr, each written whole so that lines of several threads never mix.
  *
- * A line is put together on the stack and goes out with one write(2): no lock, no allocation, so it
- * can also be written for a request whose handler has just crashed. */
+ * A line is put together on the stack and goes out with one write(2), alone or with others of the
+ * same thread: no lock, no allocation, so it can also be written for a request whose handler has
+ * just crashed. */
 #include "log.h"
 
 #include <stdarg.h>
@@ -28,6 +29,8 @@ void log_init(const char *program)
 {
     program_name = program;
 }
+
+static _Thread_local struct log_lines *collected; /* NULL: the thread writes each at once */
 
 /* Room is always left for the mark of a cut line and the line's end. */
 static size_t line_room(const struct line *line)
@@ -160,6 +163,40 @@ static void line_begin(struct line *line)
     line_word(line, str_of(program_name), PATH_SHOWN_MAX);
 }
 
+static void write_out(const char *bytes, size_t len)
+{
+    if (len > 0 && write(STDERR_FILENO, bytes, len) < 0)
+        return; /* there is nowhere to say that nothing can be said */
+}
+
+/* A function of its own, as is log_collect: a thread's variables may change their place under a
+ * fiber (guard.c). */
+__attribute__((noinline)) void log_write_collected(void)
+{
+    if (!collected)
+        return;
+    write_out(collected->bytes, collected->len);
+    collected->len = 0;
+}
+
+__attribute__((noinline)) void log_collect(struct log_lines *lines)
+{
+    log_write_collected();
+    collected = lines;
+}
+
+/* False where the thread collects none. */
+__attribute__((noinline)) static bool collect(const struct line *line)
+{
+    if (!collected)
+        return false;
+    if (line->len > sizeof collected->bytes - collected->len)
+        log_write_collected();
+    memcpy(collected->bytes + collected->len, line->bytes, line->len);
+    collected->len += line->len;
+    return true;
+}
+
 static void line_end(struct line *line)
 {
     if (line->is_cut) {
@@ -167,8 +204,8 @@ static void line_end(struct line *line)
         line->len += sizeof(CUT) - 1;
     }
     line->bytes[line->len++] = '\n';
-    if (write(STDERR_FILENO, line->bytes, line->len) < 0)
-        return; /* there is nowhere to say that nothing can be said */
+    if (!collect(line))
+        write_out(line->bytes, line->len);
 }
 
 __attribute__((format(printf, 2, 0))) static void line_format(

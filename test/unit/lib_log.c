@@ -234,6 +234,43 @@ static void clock_goes_forward(void **state)
     }
 }
 
+/* --- lines that are written together --- */
+
+static size_t caught_len(void)
+{
+    return (size_t)lseek(STDERR_FILENO, 0, SEEK_END);
+}
+
+static void collected_lines_are_written_together(void **state)
+{
+    (void)state;
+    struct log_lines lines = { .len = 0 };
+    char line[LOG_LINE_MAX + 2], expected[32];
+    unsigned written = 0;
+
+    catch_stderr();
+    log_collect(&lines);
+    log_event("line 0");
+    assert_int_equal(caught_len(), 0);
+    log_write_collected();
+    size_t len = caught_len();
+    assert_true(len > 0);
+    for (written = 1; caught_len() == len; written++)
+        log_event("line %u", written);
+    assert_true(written > 20); /* one more had no room */
+    log_collect(NULL);
+    log_event("line %u", written++);
+    release_stderr();
+
+    for (unsigned i = 0; i < written; i++) {
+        assert_non_null(fgets(line, sizeof line, caught));
+        snprintf(expected, sizeof expected, " prog line %u\n", i);
+        assert_string_equal(line + TIME_LEN, expected);
+    }
+    assert_int_equal(fgetc(caught), EOF);
+    fclose(caught);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -244,6 +281,7 @@ int main(void)
         cmocka_unit_test(times),
         cmocka_unit_test(lines_of_threads_never_mix),
         cmocka_unit_test(clock_goes_forward),
+        cmocka_unit_test(collected_lines_are_written_together),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
