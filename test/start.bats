@@ -253,6 +253,25 @@ all_three_follow() {
   done
 }
 
+@test "what was started outlives its terminal" {
+  script -qec "'$CONTROL' start" /dev/null >"$BATS_TEST_TMPDIR/screen" </dev/null 3>&-
+  grep -q listening "$BATS_TEST_TMPDIR/screen"
+  get /users/1/orders
+  expect 200
+  "$CONTROL" stop
+  is_nothing_left
+}
+
+# The kernel may share out processors between sessions.
+@test "what was started together is one session" {
+  start
+  processes_of "$RUN_DIR" | while read -r pid _; do
+    cut -d ' ' -f 6 "/proc/$pid/stat"
+  done >"$BATS_TEST_TMPDIR/sessions"
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/sessions")" = 7 ]
+  [ "$(sort -u "$BATS_TEST_TMPDIR/sessions" | wc -l)" = 1 ]
+}
+
 # In a process group of its own and with SIGINT as a terminal gives it: bash takes it from commands
 # in the background.
 run_in_foreground() {
@@ -281,15 +300,23 @@ run_in_foreground() {
   is_nothing_left
 }
 
-# Web servers that are about to be: they come when the fifo is opened for writing.
-@test "run that is ended before its web servers are there leaves nothing" {
+# Web servers that are about to be: they come when the fifo is opened for writing. No process is called
+# lighttpd before.
+about_to_be() {
   mkfifo "$BATS_TEST_TMPDIR/gate"
-  printf '#!/bin/sh\n: <"%s"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR/gate" "$(command -v setsid)" >"$BATS_TEST_TMPDIR/setsid"
-  chmod +x "$BATS_TEST_TMPDIR/setsid"
+  printf '#!/bin/sh\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR/later" >"$BATS_TEST_TMPDIR/lighttpd"
+  printf '#!/bin/sh\n: >"%s.$$"\n: <"%s"\nexec "%s" "$@"\n' "$BATS_TEST_TMPDIR/waits" "$BATS_TEST_TMPDIR/gate" \
+    "$(PATH=$PATH:/usr/sbin command -v lighttpd)" >"$BATS_TEST_TMPDIR/later"
+  chmod +x "$BATS_TEST_TMPDIR/lighttpd" "$BATS_TEST_TMPDIR/later"
+}
+all_three_wait() { [ "$(find "$BATS_TEST_TMPDIR" -name 'waits.*' | wc -l)" = 3 ]; }
+
+@test "run that is ended before its web servers are there leaves nothing" {
+  about_to_be
   setsid env --default-signal=INT PATH="$BATS_TEST_TMPDIR:$PATH" "$CONTROL" run \
     >"$BATS_TEST_TMPDIR/screen" 2>&1 </dev/null 3>&- &
   foreground=$!
-  wait_until test -e "$RUN_DIR/gateway.log"
+  wait_until all_three_wait
   kill -TERM "$foreground"
   wait_until grep -qx stopping "$BATS_TEST_TMPDIR/screen"
   exec {gate}<>"$BATS_TEST_TMPDIR/gate"
