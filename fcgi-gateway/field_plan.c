@@ -33,7 +33,7 @@ struct reading {
 
 static bool is_same(const struct field_plans *plans, struct str a, struct str b)
 {
-    return plans->are_parameters ? str_eq(a, b) : a.len == b.len && !strncasecmp(a.at, b.at, a.len);
+    return plans->are_parameters ? str_eq(a, b) : str_eq_nocase(a, b);
 }
 
 bool field_plans_name(const struct field_plans *plans, struct str name)

@@ -47,14 +47,14 @@ static const struct str commands[] = { STR("X-Sendfile"), STR("X-Accel-"), STR("
 static bool is_one_of(struct str name, const struct str *list, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (name.len == list[i].len && strncasecmp(name.at, list[i].at, name.len) == 0)
+        if (str_eq_nocase(name, list[i]))
             return true;
     return false;
 }
 
 static bool begins_with(struct str name, struct str prefix)
 {
-    return name.len >= prefix.len && strncasecmp(name.at, prefix.at, prefix.len) == 0;
+    return name.len >= prefix.len && str_eq_nocase((struct str){ name.at, prefix.len }, prefix);
 }
 
 static bool is_command(struct str name)

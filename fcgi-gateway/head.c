@@ -123,7 +123,7 @@ bool head_is_named(struct str name, struct str list)
 {
     while (list.len > 0) {
         struct str one = trim(str_take(&list, ','));
-        if (one.len == name.len && strncasecmp(one.at, name.at, name.len) == 0)
+        if (str_eq_nocase(one, name))
             return true;
     }
     return false;

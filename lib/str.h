@@ -35,10 +35,17 @@ static inline bool str_is(struct str a, const char *text)
     return str_eq(a, str_of(text));
 }
 
-/* ASCII letter case ignored, as for header field names. */
+/* ASCII letter case ignored, as for header field names. Most differ in their first letter already;
+ * letters of different case differ in one bit. */
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || (((a.at[0] ^ b.at[0]) & ~0x20) == 0 &&
+                                                strncasecmp(a.at, b.at, a.len) == 0));
+}
+
 static inline bool str_is_nocase(struct str a, const char *text)
 {
-    return a.len == strlen(text) && strncasecmp(a.at, text, a.len) == 0;
+    return str_eq_nocase(a, str_of(text));
 }
 
 static inline bool str_has(struct str text, char c)
