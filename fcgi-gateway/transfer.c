@@ -70,7 +70,7 @@ static void send_off(
     struct transferer *self, struct transfer *transfer, const struct transfer_terms *terms)
 {
     if (!transfer->is_by_curl) {
-        transfer_socket_start(transfer, terms);
+        transfer_socket_start(transfer, terms, self->kept);
         return;
     }
     crew_take_thread(); /* libcurl waits in its own ways */

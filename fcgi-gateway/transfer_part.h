@@ -28,7 +28,6 @@ enum transfer_end {
 /* An exchange over a socket of our own. */
 struct socket_part {
     int fd;
-    bool is_begun;       /* the request is on its way, or being connected for */
     bool is_kept;        /* it served others before: it may turn out to be closed */
     bool is_connecting;  /* until it can be written to, or, with again_us, must be tried again */
     bool is_cut;         /* of the request's body not all was sent, and will not be */
@@ -139,11 +138,9 @@ void transfer_wait(struct transferer *self, bool is_for_replies_only, long long 
 
 /* --- transfer_socket.c: over sockets of our own --- */
 
-/* Writes the request's head. */
-void transfer_socket_start(struct transfer *transfer, const struct transfer_terms *terms);
-
-/* Connects, or takes a kept connection, and sends what can be sent; once. */
-void transfer_socket_begin(struct transfer *transfer, struct kept_connections *kept);
+/* Connects, or takes a kept connection, and sends what can be sent. */
+void transfer_socket_start(
+    struct transfer *transfer, const struct transfer_terms *terms, struct kept_connections *kept);
 
 /* What it waits for: a descriptor (-1: none) and events as of poll(2). *until_us is no later than
  * when it wants to be looked at. */

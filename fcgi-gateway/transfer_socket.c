@@ -193,21 +193,18 @@ static bool may_use_kept(const struct call *call)
     return retry_is_safe(str_of(call->method)) && !call->read;
 }
 
-void transfer_socket_start(struct transfer *transfer, const struct transfer_terms *terms)
+void transfer_socket_start(
+    struct transfer *transfer, const struct transfer_terms *terms, struct kept_connections *kept)
 {
     struct call *call = transfer->call;
-    transfer->socket = (struct socket_part){
+    long long now_us = log_clock_us();
+    struct socket_part *part = &transfer->socket;
+    *part = (struct socket_part){
         .fd = -1, .connect_ms = terms->connect_ms, .head = write_head(call, terms)
     };
-    buf_init(&transfer->socket.line, call->arena);
-}
-
-void transfer_socket_begin(struct transfer *transfer, struct kept_connections *kept)
-{
-    struct socket_part *part = &transfer->socket;
-    part->is_begun = true;
-    if (may_use_kept(transfer->call))
-        part->fd = kept_take(kept, transfer->address, log_clock_us());
+    buf_init(&part->line, call->arena);
+    if (may_use_kept(call))
+        part->fd = kept_take(kept, transfer->address, now_us);
     part->is_kept = transfer->is_connected = part->fd >= 0;
     begin_request(transfer);
 }

@@ -98,29 +98,6 @@ static void go_on_ready(struct transferer *self)
     }
 }
 
-static bool is_to_begin(const struct transfer *transfer)
-{
-    return !transfer->is_by_curl && !transfer->socket.is_begun;
-}
-
-/* A server that is woken for one request often takes the processor from who has woken it, and is
- * woken again for the next one. So what came together goes out together. False where there is
- * nothing to begin. */
-static bool begin_all(struct transferer *self)
-{
-    struct transfer *transfer = self->active;
-    while (transfer && !is_to_begin(transfer))
-        transfer = transfer->next;
-    if (!transfer)
-        return false;
-    loop_yield();
-    for (; transfer; transfer = transfer->next) {
-        if (is_to_begin(transfer))
-            transfer_socket_begin(transfer, self->kept);
-    }
-    return true;
-}
-
 /* A descriptor that is -1 is not waited for, poll(2). */
 static void wait_in_poll(struct transferer *self, const struct request *request,
     struct transfer *waiting, bool is_wakeable, long long until_us)
@@ -167,8 +144,6 @@ static void wait_in_any_way(
 
 void transfer_wait(struct transferer *self, bool is_for_replies_only, long long until_us)
 {
-    if (begin_all(self))
-        return; /* what came of it is to be looked at first */
     struct transfer *waiting = find_waiting(self);
     if (waiting && transfer_flow_needs_no_body(waiting)) {
         resume(self, waiting);

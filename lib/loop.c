@@ -267,16 +267,6 @@ int loop_poll(struct pollfd *fds, size_t count, int wait_ms)
     return end(loop, &wait);
 }
 
-void loop_yield(void)
-{
-    struct loop *loop = loop_of_thread();
-    if (!loop || !fiber_here())
-        return;
-    struct wait wait = { .fiber = fiber_here(), .until_us = LLONG_MAX };
-    end_wait(loop, &wait);
-    fiber_leave();
-}
-
 /* --- for who runs it --- */
 
 static unsigned take_event(struct loop *loop, const struct epoll_event *event)

@@ -18,9 +18,6 @@ struct loop;
  * returns. */
 int loop_poll(struct pollfd *fds, size_t count, int wait_ms);
 
-/* In a fiber: first all others go on that can, and what waits already is taken in. */
-void loop_yield(void);
-
 /* Is the caller in a fiber that would keep all others waiting if it blocked? */
 bool loop_is_here(void);
 

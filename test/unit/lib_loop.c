@@ -229,31 +229,6 @@ static void what_cannot_be_waited_for_ends_the_wait(void **state)
     close_loop(loop);
 }
 
-static void let_others(struct task *task)
-{
-    say(task->name);
-    loop_yield();
-    say(task->name);
-}
-
-static void who_yields_goes_on_behind_all_others(void **state)
-{
-    (void)state;
-    struct loop *loop = open_loop();
-    struct task tasks[] = {
-        { .run = let_others, .name = "a" },
-        { .run = let_others, .name = "b" },
-        { .run = let_others, .name = "c" },
-    };
-    for (int i = 0; i < 3; i++)
-        begin(&tasks[i]);
-    assert_string_equal(said, "a b c ");
-    go_on(loop, tasks, 3);
-    assert_string_equal(said, "a b c a b c ");
-    close_loop(loop);
-    loop_yield(); /* nobody is there */
-}
-
 static void bells_ring_while_there_is_something(void **state)
 {
     (void)state;
@@ -337,7 +312,6 @@ int main(void)
         cmocka_unit_test(descriptors_wake_who_waits_for_them),
         cmocka_unit_test(a_number_may_be_another_descriptor_later),
         cmocka_unit_test(what_cannot_be_waited_for_ends_the_wait),
-        cmocka_unit_test(who_yields_goes_on_behind_all_others),
         cmocka_unit_test(bells_ring_while_there_is_something),
         cmocka_unit_test(outside_of_a_fiber_it_is_poll),
         cmocka_unit_test(a_crash_comes_back_to_its_own_fiber),
