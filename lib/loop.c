@@ -16,6 +16,9 @@
 
 #define EVENTS_MAX 128
 
+/* Where epoll has no room for a descriptor, it is looked after so often. */
+#define LOOK_MS 10
+
 /* A wait is looked at again after so long, whatever it waits for. */
 #define WAIT_MAX_MS (60 * 60 * 1000)
 
@@ -27,6 +30,7 @@ struct wait {
     long long until_us; /* LLONG_MAX: in no heap */
     size_t place;       /* in the heap */
     bool is_over;
+    bool is_short;     /* epoll has no room for one of them */
     struct wait *next; /* in the list of those that are over */
 };
 
@@ -201,7 +205,20 @@ static bool arm(struct loop *loop, struct watch *watch, const struct pollfd *fd)
     return watch->is_known;
 }
 
-/* What cannot be waited for ends the wait, as with poll(2). */
+/* What cannot be waited for ends the wait, as with poll(2); where epoll has no room for it, after a
+ * moment: who tries again at once would keep all others from going on. */
+static void refuse(struct loop *loop, struct wait *wait, struct pollfd *fd)
+{
+    long long soon_us = log_clock_us() + LOOK_MS * 1000LL;
+    wait->is_short = errno == ENOSPC || errno == ENOMEM;
+    if (wait->is_short && soon_us < wait->until_us)
+        wait->until_us = soon_us;
+    if (!wait->is_short) {
+        fd->revents = POLLNVAL;
+        end_wait(loop, wait);
+    }
+}
+
 static void begin(struct loop *loop, struct wait *wait)
 {
     for (size_t i = 0; i < wait->count; i++) {
@@ -215,10 +232,8 @@ static void begin(struct loop *loop, struct wait *wait)
             watch->index = i;
             watch->turn++;
         }
-        if (!watch || !arm(loop, watch, fd)) {
-            fd->revents = POLLNVAL;
-            end_wait(loop, wait);
-        }
+        if (!watch || !arm(loop, watch, fd))
+            refuse(loop, wait, fd);
     }
     if (!add_time(loop, wait)) {
         wait->until_us = LLONG_MAX;
@@ -251,20 +266,34 @@ static int poll_alone(struct pollfd *fds, size_t count, int wait_ms)
     return ready;
 }
 
+static int wait_once(
+    struct loop *loop, struct pollfd *fds, size_t count, long long until_us, bool *is_short)
+{
+    struct wait wait = {
+        .fiber = fiber_here(),
+        .fds = fds,
+        .count = count,
+        .until_us = until_us,
+    };
+    begin(loop, &wait);
+    fiber_leave();
+    int ready = end(loop, &wait);
+    *is_short = wait.is_short;
+    return ready == 0 && wait.is_short ? poll_alone(fds, count, 0) : ready;
+}
+
 int loop_poll(struct pollfd *fds, size_t count, int wait_ms)
 {
     struct loop *loop = loop_of_thread();
     if (!loop || !fiber_here() || wait_ms == 0)
         return poll_alone(fds, count, wait_ms);
-    struct wait wait = {
-        .fiber = fiber_here(),
-        .fds = fds,
-        .count = count,
-        .until_us = wait_ms < 0 ? LLONG_MAX : log_clock_us() + wait_ms * 1000LL,
-    };
-    begin(loop, &wait);
-    fiber_leave();
-    return end(loop, &wait);
+    long long until_us = wait_ms < 0 ? LLONG_MAX : log_clock_us() + wait_ms * 1000LL;
+    bool is_short;
+    int ready;
+    do
+        ready = wait_once(loop, fds, count, until_us, &is_short);
+    while (ready == 0 && is_short && log_clock_us() < until_us);
+    return ready;
 }
 
 /* --- for who runs it --- */

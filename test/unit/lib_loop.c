@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "lib/fiber.h"
 #include "lib/guard.h"
@@ -229,6 +231,56 @@ static void what_cannot_be_waited_for_ends_the_wait(void **state)
     close_loop(loop);
 }
 
+/* In place of the C library's. */
+static bool has_no_room;
+
+int epoll_ctl(int epoll, int what, int fd, struct epoll_event *event)
+{
+    if (has_no_room) {
+        errno = ENOSPC;
+        return -1;
+    }
+    return (int)syscall(SYS_epoll_ctl, epoll, what, fd, event);
+}
+
+static void wait_for_letter(struct task *task)
+{
+    struct pollfd fd = { .fd = task->fd, .events = POLLIN };
+    assert_int_equal(loop_poll(&fd, 1, task->wait_ms), task->wait_ms < 0 ? 1 : 0);
+    say(task->name);
+}
+
+static void send_letter(struct task *task)
+{
+    wait_for_time(task);
+    assert_int_equal(write(task->fd, "x", 1), 1);
+}
+
+static void where_epoll_has_no_room_others_go_on(void **state)
+{
+    (void)state;
+    struct loop *loop = open_loop();
+    int first[2], second[2];
+    assert_int_equal(pipe(first), 0);
+    assert_int_equal(pipe(second), 0);
+    struct task tasks[] = {
+        { .run = wait_for_letter, .name = "letter", .fd = first[0], .wait_ms = -1 },
+        { .run = wait_for_letter, .name = "none", .fd = second[0], .wait_ms = 25 },
+        { .run = send_letter, .name = "time", .fd = first[1], .wait_ms = 50 },
+    };
+    has_no_room = true;
+    for (int i = 0; i < 3; i++)
+        begin(&tasks[i]);
+    go_on(loop, tasks, 3);
+    has_no_room = false;
+    assert_string_equal(said, "none time letter ");
+    for (int i = 0; i < 2; i++) {
+        close(first[i]);
+        close(second[i]);
+    }
+    close_loop(loop);
+}
+
 static void bells_ring_while_there_is_something(void **state)
 {
     (void)state;
@@ -312,6 +364,7 @@ int main(void)
         cmocka_unit_test(descriptors_wake_who_waits_for_them),
         cmocka_unit_test(a_number_may_be_another_descriptor_later),
         cmocka_unit_test(what_cannot_be_waited_for_ends_the_wait),
+        cmocka_unit_test(where_epoll_has_no_room_others_go_on),
         cmocka_unit_test(bells_ring_while_there_is_something),
         cmocka_unit_test(outside_of_a_fiber_it_is_poll),
         cmocka_unit_test(a_crash_comes_back_to_its_own_fiber),
