@@ -168,6 +168,16 @@ no_process() { [ -z "$(processes_of "$RUN_DIR")" ]; }
   is_nothing_left
 }
 
+@test "stop ends a keeper that is left with no program" {
+  start
+  keeper=$(processes_of "$RUN_DIR" | sed -n 's/ fcgi-keeper$//p')
+  processes_of "$RUN_DIR" | while read -r pid name; do [ "$name" != lighttpd ] || kill -KILL "$pid"; done
+  kill -STOP "$keeper"
+  kill -KILL "$(responder_pid gateway)"
+  run -0 "$CONTROL" stop
+  is_nothing_left
+}
+
 @test "restart keeps the port" {
   start
   old=$(processes_of "$RUN_DIR")
