@@ -412,8 +412,10 @@ int fetch(struct fetch *fetch)
         .fetch = fetch,
         .asked = *fetch->request,
         .asked_us = log_clock_us() };
-    if (fetch->key)
+    if (fetch->key) {
         self.asked.variables = conditional_variables(fetch->request, fetch->old);
+        self.asked.index = NULL; /* it was of the others */
+    }
     buf_init(&reply->fields, fetch->request->arena);
     reply->tap = &self.tap;
     int status = fetch->answer(&self.asked, reply, fetch->config, fetch->match);

@@ -131,9 +131,9 @@ static int gone_fd(struct connection *connection)
  * does watch clients that speak HTTP/2 or TLS. */
 static bool may_be_unwatched(char **variables)
 {
-    const char *protocol = variables_find(variables, "SERVER_PROTOCOL");
+    const char *protocol = variables_find(variables, NULL, "SERVER_PROTOCOL");
     return getenv("ASK_KERNEL_FOR_CLIENTS") && protocol && strncmp(protocol, "HTTP/1", 6) == 0 &&
-           !variables_find(variables, "HTTPS");
+           !variables_find(variables, NULL, "HTTPS");
 }
 
 /* The watcher shuts our side of the connection down, which gone_fd tells like the web server's end.
@@ -145,9 +145,10 @@ static void watch(struct connection *connection)
     struct peer peer;
 
     if (may_be_unwatched(variables) &&
-        peer_name(&peer, variables_find(variables, "SERVER_ADDR"),
-            variables_find(variables, "SERVER_PORT"), variables_find(variables, "REMOTE_ADDR"),
-            variables_find(variables, "REMOTE_PORT")))
+        peer_name(&peer, variables_find(variables, NULL, "SERVER_ADDR"),
+            variables_find(variables, NULL, "SERVER_PORT"),
+            variables_find(variables, NULL, "REMOTE_ADDR"),
+            variables_find(variables, NULL, "REMOTE_PORT")))
         fastcgi->seat = watcher_add(fastcgi->watcher, &peer, fastcgi->fd);
 }
 

@@ -27,12 +27,12 @@ static struct {
 
 const char *request_variable(const struct request *request, const char *name)
 {
-    return variables_find(request->variables, name);
+    return variables_find(request->variables, request->index, name);
 }
 
 const char *request_header(const struct request *request, const char *name)
 {
-    return variables_header(request->variables, name);
+    return variables_header(request->variables, request->index, name);
 }
 
 int request_body_fd(const struct request *request)
@@ -224,6 +224,7 @@ static bool has_twins(const struct request *request)
 int request_fill(struct request *request, char **variables, int64_t body_max, const char **why)
 {
     request->variables = variables;
+    request->index = variables_index(request->arena, variables);
 
     const char *method = request_variable(request, "REQUEST_METHOD");
     const char *uri = request_variable(request, "REQUEST_URI");

@@ -24,12 +24,13 @@ struct request {
     const char *id;       /* X-Request-ID: the client's where it is sane, else made here */
     const char *method;   /* as sent: methods are case-sensitive, RFC 9110 section 9.1 */
     bool is_head;
-    struct str target;   /* path and query byte for byte as the client sent them */
-    struct str path;     /* up to the '?', raw */
-    struct str query;    /* behind the '?', raw; empty where there is none */
-    bool has_query;      /* tells "/a?" from "/a" */
-    char **variables;    /* CGI variables (RFC 3875), "NAME=value", ends with NULL */
-    int64_t body_length; /* Content-Length; 0 where there is no body */
+    struct str target; /* path and query byte for byte as the client sent them */
+    struct str path;   /* up to the '?', raw */
+    struct str query;  /* behind the '?', raw; empty where there is none */
+    bool has_query;    /* tells "/a?" from "/a" */
+    char **variables;  /* CGI variables (RFC 3875), "NAME=value", ends with NULL */
+    const struct variables_index *index; /* of these very variables, or NULL */
+    int64_t body_length;                 /* Content-Length; 0 where there is no body */
     struct connection *connection;
     void *thread;  /* what this thread's thread_start returned, see serve.h */
     void *context; /* the program's own, see serve.h */

@@ -199,7 +199,7 @@ static void looking_up(void **state)
 {
     static const char *const variables[] = { GET, "REQUEST_URI=/", "HTTP_IF_NONE_MATCH=\"a=b\"",
         "HTTP_ACCEPT=", "HTTP_ACCEPT_ENCODING=gzip", "CONTENT_TYPE=text/plain", "CONTENT_LENGTH=5",
-        "HTTP_CONTENT_LENGTH=6", "REMOTE_ADDR=::1", NULL };
+        "HTTP_CONTENT_LENGTH=6", "REMOTE_ADDR=::1", "remote_port=5", "REMOTE_ADDR=::2", NULL };
     static const struct {
         const char *name, *header, *variable;
     } cases[] = {
@@ -215,6 +215,7 @@ static void looking_up(void **state)
         { "REMOTE_ADDR", NULL, "::1" },
         { "REMOTE_ADD", NULL, NULL },
         { "remote_addr", NULL, NULL },
+        { "remote_port", NULL, "5" },
         { "HTTP_ACCEPT", NULL, "" },
         { "", NULL, NULL },
     };
@@ -222,11 +223,16 @@ static void looking_up(void **state)
     (void)state;
     struct request request = fill(variables, 0);
     assert_int_equal(request.body_length, 5);
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        const char *header = request_header(&request, cases[i].name);
-        const char *variable = request_variable(&request, cases[i].name);
-        assert_string_equal(header ? header : "-", cases[i].header ? cases[i].header : "-");
-        assert_string_equal(variable ? variable : "-", cases[i].variable ? cases[i].variable : "-");
+    assert_non_null(request.index);
+    for (size_t i = 0; i < 2 * COUNT(cases); i++) {
+        size_t at = i % COUNT(cases);
+        if (i == COUNT(cases))
+            request.index = NULL; /* then all are looked at */
+        const char *header = request_header(&request, cases[at].name);
+        const char *variable = request_variable(&request, cases[at].name);
+        assert_string_equal(header ? header : "-", cases[at].header ? cases[at].header : "-");
+        assert_string_equal(
+            variable ? variable : "-", cases[at].variable ? cases[at].variable : "-");
     }
 }
 
