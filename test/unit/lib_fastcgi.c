@@ -154,7 +154,7 @@ static void variables_of_several_records(void **state)
         struct bytes request = { .len = 0 };
         put_begin(&request, 1, 1);
         put(&request, RECORD_PARAMS, 1, PAIRS, cut);
-        put(&request, RECORD_PARAMS, 1, PAIRS + cut, sizeof PAIRS - 1 - cut);
+        put(&request, RECORD_PARAMS, 1, &PAIRS[cut], sizeof PAIRS - 1 - cut);
         put_text(&request, RECORD_PARAMS, "");
         put_text(&request, RECORD_STDIN, "12345678");
         put_text(&request, RECORD_STDIN, "");
@@ -232,9 +232,7 @@ static void what_is_no_request_is_closed(void **state)
     put_begin(&other, 1, 1);
     put_text(&other, RECORD_ABORT, "");
     check_none(&other, "", 0);
-    static const char *const bad[] = { "\5", "\5\5ABC", "\1\x80",
-        "\1\x80\1\1\1"
-        "A" };
+    static const char *const bad[] = { "\5", "\5\5ABC", "\1\x80", "\1\x80\1\1\1A" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         other.len = 0;
         put_begin(&other, 1, 1);

@@ -348,7 +348,8 @@ static long long cost(void)
     return least;
 }
 
-/* A scan of so many would take a hundred times as long. */
+/* A scan of so many would take a hundred times as long; a machine may be several times slower from
+ * one moment to the next. */
 static void it_costs_the_same_with_many_orders(void **state)
 {
     (void)state;
@@ -360,7 +361,7 @@ static void it_costs_the_same_with_many_orders(void **state)
          " category, quantity, price, status, order_date, served_by"
          " FROM n JOIN orders ON id = i % 10 + 1");
     check();
-    assert_true(cost() <= 2 * with_few);
+    assert_true(cost() <= 10 * with_few);
 }
 
 int main(void)
