@@ -9,9 +9,6 @@
 #include "lib/log.h"
 #include "upstream_key.h"
 
-/* To read more than this, and to write it again, would keep others waiting. */
-#define LONG_BODY (256 * 1024)
-
 struct ask *ask_of(struct call *call)
 {
     return (struct ask *)call;
@@ -162,7 +159,7 @@ static bool is_for_client(const struct call *call, const struct ask_terms *terms
 void ask_judge(struct ask *ask, const struct ask_terms *terms)
 {
     struct call *call = &ask->call;
-    if (call->body.len > LONG_BODY)
+    if (call->body.len > ASK_LONG_BODY)
         crew_take_thread();
     ask->is_ended = true;
     if (call->outcome == CALL_TIMEOUT && call->is_past_deadline)

@@ -4,6 +4,9 @@
 
 #include "config.h"
 
+/* To read more than this, and to write it again, would keep others waiting (lib/crew.h). */
+#define ASK_LONG_BODY (256 * 1024)
+
 /* What all calls of one request have in common. */
 struct ask_terms {
     struct request *request;

@@ -13,6 +13,7 @@
 #include "forward.h"
 #include "lack.h"
 #include "lib/body.h"
+#include "lib/crew.h"
 #include "lib/log.h"
 
 /* One call of the route: a call on the wire, or one for every element of an array. */
@@ -392,6 +393,8 @@ static int reply_success(struct composition *self, struct reply *reply)
 static int read_body(struct composition *self, struct reply *reply, struct json *body)
 {
     long long before_us = log_clock_us();
+    if (self->request->body_length > ASK_LONG_BODY)
+        crew_take_thread();
     int status = body_read_json(self->request, reply, "application/json", body);
     self->values.body = status ? NULL : body;
     self->reading_us = log_clock_us() - before_us;

@@ -210,13 +210,14 @@ static bool arm(struct loop *loop, struct watch *watch, const struct pollfd *fd)
 static void refuse(struct loop *loop, struct wait *wait, struct pollfd *fd)
 {
     long long soon_us = log_clock_us() + LOOK_MS * 1000LL;
-    wait->is_short = errno == ENOSPC || errno == ENOMEM;
-    if (wait->is_short && soon_us < wait->until_us)
-        wait->until_us = soon_us;
-    if (!wait->is_short) {
+    if (errno != ENOSPC && errno != ENOMEM) {
         fd->revents = POLLNVAL;
         end_wait(loop, wait);
+        return;
     }
+    wait->is_short = true;
+    if (soon_us < wait->until_us)
+        wait->until_us = soon_us;
 }
 
 static void begin(struct loop *loop, struct wait *wait)
@@ -237,6 +238,7 @@ static void begin(struct loop *loop, struct wait *wait)
     }
     if (!add_time(loop, wait)) {
         wait->until_us = LLONG_MAX;
+        wait->is_short = false;
         end_wait(loop, wait);
     }
 }
