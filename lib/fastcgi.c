@@ -231,6 +231,7 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, int wait_ms, ch
     if (!fastcgi->is_read)
         linger(fastcgi);
     close(fd);
+    fastcgi_read_reset(fastcgi);
     return NULL;
 }
 

@@ -214,7 +214,7 @@ static bool read_variables(struct fastcgi *fastcgi)
     size_t first = 0, len;
     if (!read_params(fastcgi, &first, &len) || !make_room(fastcgi, ROOM_BEHIND))
         return false;
-    fastcgi->base++; /* for the end of the last one: a record's head was there */
+    fastcgi->base++; /* for the end of the last one: the head of the empty record was there */
     fastcgi->variable_count = 0;
     fastcgi->variables[0] = NULL;
     return record_variables(fastcgi->room + first, len, add_variable, fastcgi);
@@ -266,6 +266,15 @@ static size_t receive_content(struct fastcgi *fastcgi, void *bytes, size_t size)
     return size;
 }
 
+/* What is there of it: whoever asks whether the body goes on must not be told of padding. */
+static void skip_padding(struct fastcgi *fastcgi)
+{
+    size_t there = fastcgi->end - fastcgi->at;
+    there = there < fastcgi->padding_left ? there : fastcgi->padding_left;
+    take(fastcgi, there);
+    fastcgi->padding_left -= there;
+}
+
 static size_t read_content(struct fastcgi *fastcgi, void *bytes, size_t size)
 {
     size_t there = fastcgi->end - fastcgi->at;
@@ -277,6 +286,8 @@ static size_t read_content(struct fastcgi *fastcgi, void *bytes, size_t size)
         memcpy(bytes, take(fastcgi, size), size);
     }
     fastcgi->content_left -= size;
+    if (fastcgi->content_left == 0)
+        skip_padding(fastcgi);
     return size;
 }
 
@@ -296,7 +307,7 @@ static bool next_piece(struct fastcgi *fastcgi)
 ssize_t fastcgi_read_body(struct connection *connection, void *bytes, size_t size)
 {
     struct fastcgi *fastcgi = (struct fastcgi *)connection;
-    if (fastcgi->content_left == 0 && !next_piece(fastcgi))
+    if (fastcgi->is_torn || (fastcgi->content_left == 0 && !next_piece(fastcgi)))
         return 0;
     return (ssize_t)read_content(fastcgi, bytes, size);
 }
@@ -306,7 +317,9 @@ int fastcgi_body_fd(struct connection *connection)
     const struct fastcgi *fastcgi = (struct fastcgi *)connection;
     struct pollfd input = { .fd = fastcgi->fd, .events = POLLIN };
 
-    if (fastcgi->at < fastcgi->end || fastcgi->is_read || fastcgi->is_torn)
+    size_t there = fastcgi->end - fastcgi->at,
+           wanted = fastcgi->content_left > 0 ? 1 : fastcgi->padding_left + RECORD_HEAD_SIZE;
+    if (there >= wanted || fastcgi->is_read || fastcgi->is_torn)
         return -1;
     return poll(&input, 1, 0) == 0 ? input.fd : -1;
 }

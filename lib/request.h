@@ -29,8 +29,9 @@ struct request {
     struct str query;  /* behind the '?', raw; empty where there is none */
     bool has_query;    /* tells "/a?" from "/a" */
     char **variables;  /* CGI variables (RFC 3875), "NAME=value", ends with NULL */
-    const struct variables_index *index; /* of these very variables, or NULL */
-    int64_t body_length;                 /* Content-Length; 0 where there is no body */
+    const struct variables_index
+        *index;          /* of these very variables; NULL where they were replaced */
+    int64_t body_length; /* Content-Length; 0 where there is no body */
     struct connection *connection;
     void *thread;  /* what this thread's thread_start returned, see serve.h */
     void *context; /* the program's own, see serve.h */

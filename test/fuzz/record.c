@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size > 0 && write(pair[0], data, size) < 0)
         abort();
     shutdown(pair[0], SHUT_WR);
-    struct connection *connection = fastcgi_open(fastcgi, pair[1], -1, &variables);
+    struct connection *connection = fastcgi_open(fastcgi, pair[1], 1, &variables);
     if (connection)
         use(fastcgi, connection, variables);
     close(pair[0]);
