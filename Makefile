@@ -97,12 +97,12 @@ fuzz: ## what reads bytes from outside gets random ones, SECONDS=60 each
 bench: ## what the gateway costs beside lighttpd alone, in ratios; under 5 minutes, with QUICK=1 one
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory build fixtures $(BENCHES)
-	@BUILD=$(BUILD) bench/run.sh
+	@BUILD=$(BUILD) exec bench/run.sh
 
 bench-peers: ## the same beside nginx, HAProxy, Fastify, Express and Flask; QUICK=1 as well
 	@.ci/packages peers || echo "Not all of them can be installed: on with those that are there" >&2
 	@$(MAKE) --no-print-directory build
-	@BUILD=$(BUILD) bench/peers.sh
+	@BUILD=$(BUILD) exec bench/peers.sh
 
 bench-report: ## keep what was measured last; documents and picture say it then
 	@BUILD=$(BUILD) bench/report.sh keep
@@ -110,12 +110,12 @@ bench-report: ## keep what was measured last; documents and picture say it then
 bench-routes: ## what 1,000 routes cost against 10; takes a minute
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory build $(BENCHES)
-	@BUILD=$(BUILD) bench/routes.sh
+	@BUILD=$(BUILD) exec bench/routes.sh
 
 bench-instructions: ## instructions for a request, against the kept values; PROFILE=1 says where they go
 	@.ci/packages bench
 	@$(MAKE) --no-print-directory build
-	@BUILD=$(BUILD) bench/instructions.sh
+	@BUILD=$(BUILD) exec bench/instructions.sh
 
 lint: ## warnings of two compilers, static checks, formats, the rule of the folders
 	@.ci/packages lint
