@@ -61,7 +61,7 @@ static bool send_parts(struct fastcgi *fastcgi, struct iovec *part, size_t count
 
 bool fastcgi_send(struct fastcgi *fastcgi, const char *bytes, const char *end)
 {
-    struct iovec part = { (void *)(uintptr_t)bytes, (size_t)(end - bytes) };
+    struct iovec part = { (char *)bytes, (size_t)(end - bytes) };
     return send_parts(fastcgi, &part, 1);
 }
 
@@ -223,7 +223,6 @@ struct connection *fastcgi_open(struct fastcgi *fastcgi, int fd, int wait_ms, ch
     fastcgi->wait_ms = wait_ms;
     fastcgi->kept_len = 0;
     fastcgi->is_failed = fastcgi->is_watched = fastcgi->connection.is_watched = false;
-    fastcgi_read_reset(fastcgi);
     if (fastcgi_read_request(fastcgi)) {
         *variables = fastcgi->variables;
         return &fastcgi->connection;

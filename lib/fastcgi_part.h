@@ -54,7 +54,7 @@ bool fastcgi_send(struct fastcgi *fastcgi, const char *bytes, const char *end);
 bool fastcgi_read_init(struct fastcgi *fastcgi);
 void fastcgi_read_free(struct fastcgi *fastcgi);
 
-/* For the next connection, as the last one's end and this one's beginning. */
+/* After a connection: ready for the next one. */
 void fastcgi_read_reset(struct fastcgi *fastcgi);
 
 /* Reads the request up to its body; the variables are there then. False where none came. */

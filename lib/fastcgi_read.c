@@ -89,6 +89,15 @@ static const char *take(struct fastcgi *fastcgi, size_t count)
     return bytes;
 }
 
+/* Passes over what is there of the next `most` bytes; returns how many that were. */
+static size_t drop(struct fastcgi *fastcgi, size_t most)
+{
+    size_t there = fastcgi->end - fastcgi->at;
+    there = there < most ? there : most;
+    fastcgi->at += there;
+    return there;
+}
+
 /* Skips what is left of the record that was read last. */
 static bool skip_rest(struct fastcgi *fastcgi)
 {
@@ -97,10 +106,7 @@ static bool skip_rest(struct fastcgi *fastcgi)
     while (left > 0) {
         if (!need(fastcgi, 1))
             return false;
-        size_t there = fastcgi->end - fastcgi->at;
-        there = there < left ? there : left;
-        take(fastcgi, there);
-        left -= there;
+        left -= drop(fastcgi, left);
     }
     return true;
 }
@@ -266,15 +272,6 @@ static size_t receive_content(struct fastcgi *fastcgi, void *bytes, size_t size)
     return size;
 }
 
-/* What is there of it: whoever asks whether the body goes on must not be told of padding. */
-static void skip_padding(struct fastcgi *fastcgi)
-{
-    size_t there = fastcgi->end - fastcgi->at;
-    there = there < fastcgi->padding_left ? there : fastcgi->padding_left;
-    take(fastcgi, there);
-    fastcgi->padding_left -= there;
-}
-
 static size_t read_content(struct fastcgi *fastcgi, void *bytes, size_t size)
 {
     size_t there = fastcgi->end - fastcgi->at;
@@ -286,8 +283,8 @@ static size_t read_content(struct fastcgi *fastcgi, void *bytes, size_t size)
         memcpy(bytes, take(fastcgi, size), size);
     }
     fastcgi->content_left -= size;
-    if (fastcgi->content_left == 0)
-        skip_padding(fastcgi);
+    if (fastcgi->content_left == 0) /* whoever asks whether more is there must not see padding */
+        fastcgi->padding_left -= drop(fastcgi, fastcgi->padding_left);
     return size;
 }
 

@@ -245,6 +245,7 @@ static void what_is_no_request_is_closed(void **state)
 /* --- long ones --- */
 
 #define LONG_LEN 300000
+#define TOO_LONG_LEN 3000000
 
 struct long_request {
     int fd;
@@ -256,11 +257,12 @@ static void *write_long(void *context)
 {
     struct long_request *request = context;
     for (size_t at = 0; at < request->len;) {
-        ssize_t wrote = write(request->fd, request->bytes + at, request->len - at);
+        ssize_t wrote = send(request->fd, request->bytes + at, request->len - at, MSG_NOSIGNAL);
         if (wrote <= 0)
             break;
         at += (size_t)wrote;
     }
+    shutdown(request->fd, SHUT_WR);
     return NULL;
 }
 
@@ -315,12 +317,14 @@ static void check_long(size_t len, bool is_taken)
     free(request.bytes);
 }
 
-static void a_long_variable_is_taken(void **state)
+static void a_long_variable_is_taken_up_to_a_bound(void **state)
 {
     (void)state;
     check_long(127, true);
     check_long(16 * 1024, true);
     check_long(LONG_LEN, true);
+    check_long(TOO_LONG_LEN, false);
+    check_long(127, true);
 }
 
 static void reply_of(size_t len, size_t piece)
@@ -405,7 +409,7 @@ int main(void)
         cmocka_unit_test(variables_of_several_records),
         cmocka_unit_test(what_is_not_ours_is_answered_and_left),
         cmocka_unit_test(what_is_no_request_is_closed),
-        cmocka_unit_test(a_long_variable_is_taken),
+        cmocka_unit_test(a_long_variable_is_taken_up_to_a_bound),
         cmocka_unit_test(a_reply_arrives_whole_however_it_is_written),
         cmocka_unit_test(the_end_of_a_connection_is_not_that_of_the_next),
     };
