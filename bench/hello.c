@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include "record.h"
 
-static char reply[REPLY_MAX + 4 * RECORD_HEAD];
+static char reply[REPLY_MAX + 4 * RECORD_HEAD_SIZE];
 static size_t reply_len;
 
 static void make_reply(const char *path)
@@ -28,14 +28,14 @@ static void make_reply(const char *path)
     int head = snprintf(content, sizeof content,
         "Status: 200\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", len);
     memcpy(content + head, body, len);
-    char *end = record_put(reply, TYPE_STDOUT, content, (size_t)head + len);
-    end = record_put(end, TYPE_STDOUT, "", 0);
-    reply_len = (size_t)(record_put(end, TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8) - reply);
+    char *end = record_put(reply, RECORD_STDOUT, content, (size_t)head + len);
+    end = record_put(end, RECORD_STDOUT, "", 0);
+    reply_len = (size_t)(record_put_end(end, 1, RECORD_COMPLETE) - reply);
 }
 
 static void answer(int fd)
 {
-    static unsigned char request[REQUEST_MAX];
+    static char request[REQUEST_MAX];
     size_t len = 0;
     ssize_t got;
     while ((got = read(fd, request + len, sizeof request - len)) > 0) {

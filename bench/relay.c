@@ -78,8 +78,7 @@ static void take_request(struct end *end)
 {
     ssize_t got = recv(end->fd, end->bytes + end->len, sizeof end->bytes - end->len, 0);
     if ((got < 0 && errno == EAGAIN) ||
-        (got > 0 && !record_has_whole_request(
-                        (const unsigned char *)end->bytes, end->len += (size_t)got))) {
+        (got > 0 && !record_has_whole_request(end->bytes, end->len += (size_t)got))) {
         watch(end);
         return;
     }
@@ -95,14 +94,14 @@ static void take_request(struct end *end)
 
 static void answer(int client, const char *body, size_t len)
 {
-    static char content[REPLY_MAX], reply[REPLY_MAX + 4 * RECORD_HEAD];
+    static char content[REPLY_MAX], reply[REPLY_MAX + 4 * RECORD_HEAD_SIZE];
     int head = snprintf(content, sizeof content,
         "Status: 200\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", len);
     if (head + len > sizeof content)
         errx(1, "a reply is too long for one record");
     memcpy(content + head, body, len);
-    char *end = record_put(reply, TYPE_STDOUT, content, (size_t)head + len);
-    end = record_put(end, TYPE_END_REQUEST, "\0\0\0\0\0\0\0", 8);
+    char *end = record_put(reply, RECORD_STDOUT, content, (size_t)head + len);
+    end = record_put_end(end, 1, RECORD_COMPLETE);
     if (send(client, reply, (size_t)(end - reply), MSG_NOSIGNAL) != end - reply)
         warn("a reply was not taken");
     close(client);
